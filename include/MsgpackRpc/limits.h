@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <MsgpackRpc/global.h>
+
+#include <QtCore/QMetaType>
+
+#include <chrono>
+
+namespace MsgpackRpc {
+
+/// Upper bounds that hold at the gates of the library, finite by default (doc/limits). A plain
+/// value.
+///
+/// Set them on a Client or Server before connecting or listening: what a connection receives is
+/// held to the limits of when it was made, what is sent and called to those of now.
+struct MSGPACKRPC_EXPORT Limits
+{
+    /// Bytes of one received message, headers included. More closes the connection. Also the most
+    /// that one sent message may have: a larger one fails with LimitExceeded before anything is
+    /// sent. Default 64 MiB: far above usual calls, far below what would exhaust a desktop machine.
+    qsizetype messageBytes = 64 * 1024 * 1024;
+    /// Nesting of arrays and maps in a received message, the message's own array included. 1 to
+    /// 1024; more closes the connection. Default 128: a decoder's recursion stays far from the end
+    /// of a thread's stack.
+    int depth = 128;
+    /// Values in one received message, containers and map keys included. More closes the
+    /// connection. Default 4 million: bounds what a small message can expand to in memory.
+    qint64 items = 4'000'000;
+    /// Bytes that one message may inflate to. Checked before the inflater appends; more closes the
+    /// connection.
+    qsizetype inflatedBytes = 64 * 1024 * 1024;
+    /// Bytes that wait to be sent on one connection. A call that would pass it fails with
+    /// LimitExceeded. A peer that leaves an eighth of it unread in answers is not read from until
+    /// it reads. Default 128 MiB.
+    qsizetype queuedBytes = 128 * 1024 * 1024;
+    /// Calls of one session that wait for an answer. One more fails with LimitExceeded. Default 1
+    /// million.
+    int pendingCalls = 1'000'000;
+    /// Requests of one session that are being worked on (asynchronous answers). When reached, the
+    /// session stops reading until some are answered: the sender is held back by TCP. Default 1024.
+    int requestsInWork = 1024;
+    /// Open connections of one server. At the limit accepting pauses. Default 512: below the usual
+    /// limit of 1024 descriptors of a process.
+    int connections = 512;
+    /// Open connections of one server from one address; one more is closed at once. Default 512.
+    int connectionsPerAddress = 512;
+    /// How long a message may be half received without its end or another 64 KiB of it arriving;
+    /// then the connection is closed; at the latest after twice this time. Default 30 s.
+    std::chrono::milliseconds halfMessageTime{30'000};
+    /// How long a TLS handshake may take; then the connection is closed. For transports with TLS.
+    /// Default 10 s.
+    std::chrono::milliseconds tlsHandshakeTime{10'000};
+    /// How long close(), destruction and the end of the application wait for notifications and
+    /// answers that are not sent yet. Default 1 s: a last notification arrives, an unreachable peer
+    /// does not hold up the exit.
+    std::chrono::milliseconds closeTime{1'000};
+
+    friend bool operator==(const Limits &a, const Limits &b)
+    {
+        return a.messageBytes == b.messageBytes && a.depth == b.depth && a.items == b.items
+               && a.inflatedBytes == b.inflatedBytes && a.queuedBytes == b.queuedBytes
+               && a.pendingCalls == b.pendingCalls && a.requestsInWork == b.requestsInWork
+               && a.connections == b.connections
+               && a.connectionsPerAddress == b.connectionsPerAddress
+               && a.halfMessageTime == b.halfMessageTime && a.tlsHandshakeTime == b.tlsHandshakeTime
+               && a.closeTime == b.closeTime;
+    }
+    friend bool operator!=(const Limits &a, const Limits &b) { return !(a == b); }
+};
+
+/// Prints every limit by name.
+MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, const Limits &limits);
+
+} // namespace MsgpackRpc
+
+Q_DECLARE_METATYPE(MsgpackRpc::Limits)

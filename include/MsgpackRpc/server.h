@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <MsgpackRpc/serving.h>
+#include <MsgpackRpc/session.h>
+
+#include <QtCore/QList>
+#include <QtCore/QObject>
+#include <QtCore/QUrl>
+
+#include <chrono>
+#include <memory>
+
+namespace MsgpackRpc {
+
+class ServerPrivate;
+
+/// Listens, and serves the same objects and functions to everyone who connects.
+///
+/// \code
+/// MsgpackRpc::Server server;
+/// server.serve(&calculator);
+/// if (!server.listen(QUrl("tcp://127.0.0.1:18800")))
+///     qWarning() << server.error();
+/// \endcode
+/// Each connection is a Session, over which the server can call and notify too. A server lives in one thread with its
+/// sessions; deleting it ends them.
+///
+/// TCP on the loopback interface is open to every user of the machine, and on others to everyone who reaches them:
+/// there is no authentication. Nothing listens on all interfaces unless `tcp://0.0.0.0:port` or `tcp://[::]:port` is
+/// written out.
+class MSGPACKRPC_EXPORT Server : public QObject, public Serving<Server>
+{
+    Q_OBJECT
+    Q_PROPERTY(
+            std::chrono::milliseconds timeout READ timeout WRITE setTimeout NOTIFY timeoutChanged)
+    Q_PROPERTY(MsgpackRpc::Limits limits READ limits WRITE setLimits NOTIFY limitsChanged)
+    Q_PROPERTY(MsgpackRpc::TransportOption acceptedOptions READ acceptedOptions WRITE
+                       setAcceptedOptions NOTIFY acceptedOptionsChanged)
+    Q_PROPERTY(MsgpackRpc::WireFormat wireFormat READ wireFormat WRITE setWireFormat NOTIFY
+                       wireFormatChanged)
+    Q_PROPERTY(std::chrono::seconds keepAlive READ keepAlive WRITE setKeepAlive NOTIFY
+                       keepAliveChanged)
+
+public:
+    /// A server that serves nothing and listens nowhere.
+    explicit Server(QObject *parent = nullptr);
+    /// Ends all sessions.
+    ~Server() override;
+
+    /// Listens at \a url too: `tcp://address:port` with a literal address or localhost, where port 0 takes any free
+    /// one, or `memory:name`. False, and error() says why, if that is not possible. Any number of times.
+    bool listen(const QUrl &url);
+    /// Where it listens, with the ports that were found.
+    QList<QUrl> urls() const;
+    /// True if it listens anywhere.
+    bool isListening() const { return !urls().isEmpty(); }
+    /// Stops listening and ends all sessions. What is served stays; listen() can be called again.
+    void close();
+    /// What the last listen() that failed has failed with.
+    Error error() const;
+
+    /// The open sessions, in the order in which they came.
+    QList<Session *> sessions() const;
+    /// Notifies every session. Returns how many it was queued for.
+    template<typename Method, typename... Args>
+    int notifyAll(const Method &method, const Args &...args)
+    {
+        int count = 0;
+        for (Session *session : sessions())
+            count += session->notify(method, args...) ? 1 : 0;
+        return count;
+    }
+
+    /// How long calls to the clients wait for their answer. Default 10 s; -1 ms: without limit. For new sessions, like
+    /// all settings here.
+    std::chrono::milliseconds timeout() const;
+    /// \copydoc timeout()
+    void setTimeout(std::chrono::milliseconds timeout);
+    /// The limits.
+    Limits limits() const;
+    /// \copydoc limits()
+    void setLimits(const Limits &limits);
+    /// What clients may ask for in an OPTION message; see Session::acceptedOptions(). Default both directions.
+    TransportOption acceptedOptions() const;
+    /// \copydoc acceptedOptions()
+    void setAcceptedOptions(TransportOption options);
+    /// What MessagePack is written. Default Modern.
+    WireFormat wireFormat() const;
+    /// \copydoc wireFormat()
+    void setWireFormat(WireFormat format);
+    /// TCP keep-alive of connections accepted by later listen() calls; see Session::keepAlive(). Default 60 s.
+    std::chrono::seconds keepAlive() const;
+    /// \copydoc keepAlive()
+    void setKeepAlive(std::chrono::seconds time);
+
+    /// What clients may call: what serve() and bind() add to.
+    ObjectDispatcher &objectDispatcher();
+
+Q_SIGNALS:
+    /// Somebody has connected. The session may be called at once; it is deleted some time after sessionClosed().
+    void sessionOpened(MsgpackRpc::Session *session);
+    /// A connection has ended.
+    void sessionClosed(MsgpackRpc::Session *session);
+    /// timeout() is another.
+    void timeoutChanged();
+    /// limits() are others.
+    void limitsChanged();
+    /// acceptedOptions() are others.
+    void acceptedOptionsChanged();
+    /// wireFormat() is another.
+    void wireFormatChanged();
+    /// keepAlive() is another.
+    void keepAliveChanged();
+
+private:
+    friend class ServerPrivate;
+    std::unique_ptr<ServerPrivate> d;
+};
+
+} // namespace MsgpackRpc

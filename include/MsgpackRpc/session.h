@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <MsgpackRpc/address.h>
+#include <MsgpackRpc/caller.h>
+#include <MsgpackRpc/error.h>
+#include <MsgpackRpc/limits.h>
+#include <MsgpackRpc/options.h>
+#include <MsgpackRpc/sessionhandle.h>
+
+#include <QtCore/QObject>
+#include <QtCore/QUrl>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+namespace MsgpackRpc {
+
+class Dispatcher;
+class SessionPrivate;
+
+/// Calls to and from one peer. Sessions are symmetric: both ends call, notify and serve over one connection.
+///
+/// A session with a URL connects when something is to be sent, or with open(), and again after a loss. A session that a
+/// Server has accepted (Server::sessionOpened()) lives as long as its connection.
+///
+/// A session and what belongs to it live in one thread and are used there; handle() is for other threads. It may be
+/// deleted at any time, also from within its own signals and callbacks: every open call then ends with Canceled.
+class MSGPACKRPC_EXPORT Session : public QObject, public CallInterface<Session>
+{
+    Q_OBJECT
+    Q_PROPERTY(QUrl url READ url WRITE setUrl NOTIFY urlChanged)
+    Q_PROPERTY(MsgpackRpc::Session::State state READ state NOTIFY stateChanged)
+    Q_PROPERTY(
+            std::chrono::milliseconds timeout READ timeout WRITE setTimeout NOTIFY timeoutChanged)
+    Q_PROPERTY(std::chrono::milliseconds connectTimeout READ connectTimeout WRITE setConnectTimeout
+                       NOTIFY connectTimeoutChanged)
+    Q_PROPERTY(MsgpackRpc::Limits limits READ limits WRITE setLimits NOTIFY limitsChanged)
+    Q_PROPERTY(MsgpackRpc::TransportOption transportOption READ transportOption WRITE
+                       setTransportOption NOTIFY transportOptionChanged)
+    Q_PROPERTY(MsgpackRpc::TransportOption acceptedOptions READ acceptedOptions WRITE
+                       setAcceptedOptions NOTIFY acceptedOptionsChanged)
+    Q_PROPERTY(MsgpackRpc::WireFormat wireFormat READ wireFormat WRITE setWireFormat NOTIFY
+                       wireFormatChanged)
+    Q_PROPERTY(MsgpackRpc::Reconnect reconnect READ reconnect WRITE setReconnect NOTIFY
+                       reconnectChanged)
+    Q_PROPERTY(std::chrono::seconds keepAlive READ keepAlive WRITE setKeepAlive NOTIFY
+                       keepAliveChanged)
+
+public:
+    /// The state of the connection with the session's own transportOption().
+    enum State {
+        Unconnected, ///< there is no connection; the next call makes one
+        Connecting, ///< it is being made, or the next attempt is waited for
+        Connected, ///< it is there
+        Closed ///< an accepted session whose connection has ended: it can't be made again
+    };
+    Q_ENUM(State)
+
+    /// A session without a URL: set one before calling.
+    explicit Session(QObject *parent = nullptr);
+    /// A session with the peer at \a url: `tcp://host:port` or `memory:name`. Does not connect yet.
+    explicit Session(const QUrl &url, QObject *parent = nullptr);
+    /// Ends every call with Canceled and closes like close().
+    ~Session() override;
+
+    /// Where to connect to; empty for accepted sessions.
+    QUrl url() const;
+    /// Connects to \a url from the next connection on. An open connection stays until close().
+    void setUrl(const QUrl &url);
+    /// Connects now, rather than at the first call. Not needed for calling.
+    void open();
+    /// Ends every open call with Canceled and closes the connections. Notifications and answers that wait are sent
+    /// first: blocks for at most Limits::closeTime, usually not at all. The session can be used again.
+    void close();
+    /// The state of the connection. Changes before stateChanged() tells.
+    State state() const;
+
+    /// How long a call waits for its answer; it ends within 100 ms or a tenth after that. Default 10 s; -1 ms: without
+    /// limit. Counts for calls made from now on.
+    std::chrono::milliseconds timeout() const;
+    /// \copydoc timeout()
+    void setTimeout(std::chrono::milliseconds timeout);
+    /// How long one attempt to connect may take. Default 5 s; -1 ms: as long as the system tries.
+    std::chrono::milliseconds connectTimeout() const;
+    /// \copydoc connectTimeout()
+    void setConnectTimeout(std::chrono::milliseconds timeout);
+    /// The limits; connections take those that hold when they are made.
+    Limits limits() const;
+    /// \copydoc limits()
+    void setLimits(const Limits &limits);
+    /// What calls use that do not say over(). Default: plain.
+    TransportOption transportOption() const;
+    /// \copydoc transportOption()
+    void setTransportOption(TransportOption option);
+    /// What the peer may ask for in an OPTION message: TxDeflate that we compress, RxDeflate that we decompress.
+    /// Default both. Asking for more ends the connection. zlib takes some 300 KiB for each compressed connection.
+    TransportOption acceptedOptions() const;
+    /// \copydoc acceptedOptions()
+    void setAcceptedOptions(TransportOption options);
+    /// What MessagePack is written. Default Modern; Compatibility for peers of 2010. Set it before the first call.
+    WireFormat wireFormat() const;
+    /// \copydoc wireFormat()
+    void setWireFormat(WireFormat format);
+    /// When and how often to connect. Default: on demand, 5 attempts.
+    Reconnect reconnect() const;
+    /// \copydoc reconnect()
+    void setReconnect(const Reconnect &reconnect);
+    /// After so long without traffic the system probes whether the peer is still there; three unanswered probes, a
+    /// quarter of this apart, end the connection (TCP keep-alive; elsewhere than on Linux in the system's own times).
+    /// Default 60 s; 0: never. For new connections.
+    std::chrono::seconds keepAlive() const;
+    /// \copydoc keepAlive()
+    void setKeepAlive(std::chrono::seconds time);
+
+    /// What answers the peer's requests; not owned, and must outlive the session. Default: a NullDispatcher.
+    Dispatcher *dispatcher() const;
+    /// \copydoc dispatcher()
+    void setDispatcher(Dispatcher *dispatcher);
+
+    /// A weak handle that other threads may call through.
+    SessionHandle handle() const;
+    /// The peer's address; none without a connection, or where it has none.
+    std::optional<Address> peerAddress() const;
+    /// The peer for people: its address, or its URL.
+    QString peerName() const;
+    /// Calls that wait for an answer.
+    int pendingCalls() const;
+    /// Requests of the peer that wait for our answer.
+    int requestsInWork() const;
+    /// Bytes that wait to be sent.
+    qsizetype bytesToWrite() const;
+    /// The msgid of the next request: 1 at first. To be set before the first call, by tests that compare bytes.
+    void setNextMsgid(quint32 msgid);
+
+    /// Internal: how CallInterface reaches this.
+    Detail::CallTarget callTarget() noexcept { return {this, nullptr, {}, {}}; }
+
+Q_SIGNALS:
+    /// The state is another. Every change is told, from the event loop: state() may have gone on meanwhile.
+    void stateChanged(MsgpackRpc::Session::State state);
+    /// A connection could not be made, or was lost; \a error says why. Calls hear of it themselves.
+    void errorOccurred(const MsgpackRpc::Error &error);
+    /// \a count notifications were not sent, because of \a error.
+    void notificationDropped(int count, const MsgpackRpc::Error &error);
+    /// url() is another.
+    void urlChanged();
+    /// timeout() is another.
+    void timeoutChanged();
+    /// connectTimeout() is another.
+    void connectTimeoutChanged();
+    /// limits() are others.
+    void limitsChanged();
+    /// transportOption() is another.
+    void transportOptionChanged();
+    /// acceptedOptions() are others.
+    void acceptedOptionsChanged();
+    /// wireFormat() is another.
+    void wireFormatChanged();
+    /// reconnect() is another.
+    void reconnectChanged();
+    /// keepAlive() is another.
+    void keepAliveChanged();
+
+protected:
+    /// Internal.
+    Session(std::unique_ptr<SessionPrivate> d, QObject *parent);
+    /// Ends everything now: for subclasses, whose members go before the session does.
+    void shutdown();
+
+private:
+    friend class Detail::CallBuilder;
+    friend class SessionPrivate;
+    std::unique_ptr<SessionPrivate> d;
+};
+
+} // namespace MsgpackRpc

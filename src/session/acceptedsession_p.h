@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session/session_p.h"
+
+namespace MsgpackRpc {
+
+/// The session of an accepted connection: made by a server, and over with its connection.
+class AcceptedSession final : public Session
+{
+public:
+    AcceptedSession(std::unique_ptr<QIODevice> device, const TransportSettings &settings,
+                    QObject *parent)
+        : Session(SessionPrivate::accepted(std::move(device), settings), parent)
+    {
+    }
+    /// Calls \a callback once, from the event loop, when the connection has ended by itself.
+    void onClosed(std::function<void()> callback)
+    {
+        SessionPrivate::get(this)->onClosed = [callback = std::move(callback)](const Error &) {
+            callback();
+        };
+    }
+    /// Waits for at most \a time until everything is sent, and not again when it is closed. Runs no event loop.
+    void flushWithin(std::chrono::milliseconds time)
+    {
+        SessionPrivate *const session = SessionPrivate::get(this);
+        session->flushAndWait(time);
+        session->settings.limits.closeTime = std::chrono::milliseconds(0);
+    }
+};
+
+} // namespace MsgpackRpc

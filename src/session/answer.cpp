@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/answer_p.h"
+
+#include <MsgpackRpc/codec.h>
+
+#include <QtCore/QtEndian>
+
+namespace MsgpackRpc::Detail {
+
+// By hand: it is written for every message, and the length of a whole header at once beats four calls of a packer.
+char *packMsgid(char *to, quint32 number) noexcept
+{
+    if (number < 0x80) {
+        *to++ = char(number);
+    } else if (number < 0x100) {
+        *to++ = char(0xcc);
+        *to++ = char(number);
+    } else if (number < 0x10000) {
+        *to++ = char(0xcd);
+        qToBigEndian(quint16(number), to);
+        to += 2;
+    } else {
+        *to++ = char(0xce);
+        qToBigEndian(number, to);
+        to += 4;
+    }
+    return to;
+}
+
+void writeAnswerHeader(Writer &writer, quint32 msgid, bool succeeded)
+{
+    char header[8] = {char(0x94), 0x01};
+    char *end = packMsgid(header + 2, msgid);
+    if (succeeded)
+        *end++ = char(0xc0);
+    writer.append(header, size_t(end - header));
+}
+
+void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error)
+{
+    Writer &writer = queue.begin();
+    writeAnswerHeader(writer, msgid, false);
+    const qsizetype before = writer.size();
+    Codec<QVariant>::write(writer, error);
+    if (writer.hasFailed()) {
+        const QString why = writer.failure();
+        writer.truncate(before);
+        writer.clearFailure();
+        writer.writeString(
+                QStringView(QStringLiteral("an error that cannot be sent: %1").arg(why)));
+    }
+    writer.writeNil();
+    queue.commit(true);
+}
+
+QString answerProblem(const OutputQueue &queue, const Limits &limits)
+{
+    if (Q_UNLIKELY(queue.hasFailed()))
+        return QStringLiteral("the result cannot be sent: %1").arg(queue.failure());
+    if (Q_UNLIKELY(queue.openSize() > limits.messageBytes))
+        return QStringLiteral("the result cannot be sent: %1 bytes, and at most %2 are allowed")
+                .arg(queue.openSize())
+                .arg(limits.messageBytes);
+    return {};
+}
+
+} // namespace MsgpackRpc::Detail

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wire/outputqueue_p.h"
+
+#include <MsgpackRpc/limits.h>
+
+#include <QtCore/QString>
+#include <QtCore/QVariant>
+
+namespace MsgpackRpc::Detail {
+
+/// Appends \a number in its shortest form to \a to, which has room for five bytes; returns the end.
+char *packMsgid(char *to, quint32 number) noexcept;
+/// Writes `[1, msgid, nil,` or, for errors, `[1, msgid,`.
+void writeAnswerHeader(Writer &writer, quint32 msgid, bool succeeded);
+/// Queues `[1, msgid, error, nil]`; an error value that cannot be sent is described instead.
+void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error);
+/// Why the answer that is being written cannot be sent; empty if it can.
+QString answerProblem(const OutputQueue &queue, const Limits &limits);
+
+} // namespace MsgpackRpc::Detail

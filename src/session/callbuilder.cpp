@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/answer_p.h"
+#include "session/session_p.h"
+
+#include "base/logging_p.h"
+
+#include <cstring>
+
+namespace MsgpackRpc::Detail {
+
+CallBuilder::CallBuilder(const CallTarget &target, const MethodName &method, Kind kind)
+    : m_kind(kind)
+{
+    if (Q_UNLIKELY(!check(target, method)))
+        return;
+    m_session->isBuilding = true;
+    m_writer = &m_transport->queue().begin();
+    writeHeader(method, target.prefix);
+}
+
+// Everything that can be said against the call before its arguments are packed.
+bool CallBuilder::check(const CallTarget &target, const MethodName &method)
+{
+    if (target.session == nullptr) {
+        refuse(Error(Error::NotConnectable, QStringLiteral("the session is gone")));
+        return false;
+    }
+    SessionPrivate *const session = target.session->d.get();
+    if (!session->checkThread()) {
+        refuse(Error(Error::WrongThread,
+                     QStringLiteral("the session lives in another thread; use Session::handle()")));
+        return false;
+    }
+    m_session = session;
+    if (session->isShutDown || session->state == Session::Closed) {
+        refuse(Error(Error::NotConnectable,
+                     QStringLiteral("the session is closed and cannot connect again")));
+        return false;
+    }
+    if (session->isBuilding) {
+        refuse(Error(Error::InvalidArguments,
+                     QStringLiteral(
+                             "a call was made while the arguments of another were being packed")));
+        return false;
+    }
+    const Limits &limits = session->settings.limits;
+    if (m_kind == Request && session->calls.size() >= limits.pendingCalls) {
+        refuse(Error(Error::LimitExceeded,
+                     QStringLiteral("more than %1 calls would wait for an answer")
+                             .arg(limits.pendingCalls)));
+        return false;
+    }
+    if (method.name().size() + (target.prefix != nullptr ? target.prefix->size() : 0) > 0xffff) {
+        refuse(Error(Error::InvalidArguments,
+                     QStringLiteral("a method's name is longer than 65535 bytes")));
+        return false;
+    }
+    m_timeout = (target.timeout ? *target.timeout : session->timeout).count();
+    m_transport = session->transport(target.option ? *target.option : session->option);
+    return true;
+}
+
+// `[0, msgid, method` or `[2, method`: the arguments follow.
+void CallBuilder::writeHeader(const MethodName &method, const QByteArray *prefix)
+{
+    char header[16];
+    char *end = header;
+    if (m_kind == Request) {
+        m_msgid = m_session->calls.nextId();
+        *end++ = char(0x94);
+        *end++ = 0x00;
+        end = packMsgid(end, m_msgid);
+    } else {
+        *end++ = char(0x93);
+        *end++ = 0x02;
+    }
+    const QByteArray digits = Q_UNLIKELY(method.isNumber() && prefix != nullptr)
+                                      ? QByteArray::number(method.number())
+                                      : QByteArray();
+    const QByteArrayView name = digits.isNull() ? method.name() : QByteArrayView(digits);
+    const qsizetype size = name.size() + (prefix != nullptr ? prefix->size() : 0);
+    if (method.isNumber() && prefix == nullptr) {
+        m_writer->append(header, size_t(end - header));
+        m_writer->writeSigned(method.number());
+        return;
+    }
+    if (Q_LIKELY(size < 32)) {
+        *end++ = char(0xa0 | size);
+        m_writer->append(header, size_t(end - header));
+        if (prefix != nullptr)
+            m_writer->append(prefix->constData(), size_t(prefix->size()));
+        m_writer->append(name.data(), size_t(name.size()));
+        return;
+    }
+    m_writer->append(header, size_t(end - header));
+    const QByteArray whole = prefix != nullptr ? *prefix + name.toByteArray() : name.toByteArray();
+    m_writer->writeString(QByteArrayView(whole));
+}
+
+CallBuilder::~CallBuilder()
+{
+    if (m_writer == nullptr)
+        return;
+    m_transport->queue().rollback();
+    m_session->isBuilding = false;
+}
+
+void CallBuilder::refuse(Error error)
+{
+    m_error = std::move(error);
+}
+
+// Whether what was packed can be queued.
+bool CallBuilder::isComplete()
+{
+    if (Q_UNLIKELY(m_writer == nullptr))
+        return false;
+    const OutputQueue &queue = m_transport->queue();
+    const Limits &limits = m_session->settings.limits;
+    if (Q_UNLIKELY(m_writer->hasFailed()))
+        refuse(Error(Error::InvalidArguments,
+                     QStringLiteral("the arguments: %1").arg(m_writer->failure())));
+    else if (Q_UNLIKELY(queue.openSize() > limits.messageBytes))
+        refuse(Error(Error::LimitExceeded,
+                     QStringLiteral("a message of %1 bytes, and at most %2 are allowed")
+                             .arg(queue.openSize())
+                             .arg(limits.messageBytes)));
+    else if (Q_UNLIKELY(queue.size() + queue.openSize() > limits.queuedBytes))
+        refuse(Error(Error::LimitExceeded,
+                     QStringLiteral("more than %1 bytes would wait to be sent")
+                             .arg(limits.queuedBytes)));
+    else
+        return true;
+    return false;
+}
+
+void CallBuilder::finish(CallState *state)
+{
+    if (Q_UNLIKELY(!isComplete())) {
+        state->finishWithError(m_error, CallState::Later);
+        return;
+    }
+    const quint64 sequence = m_transport->queue().commit();
+    m_writer = nullptr;
+    m_session->isBuilding = false;
+    m_session->enter(state, m_msgid, m_timeout, *m_transport, sequence);
+    m_transport->outputAdded();
+}
+
+bool CallBuilder::finishNotification()
+{
+    if (Q_UNLIKELY(!isComplete())) {
+        if (m_session != nullptr)
+            m_session->dropped(1, m_error);
+        else
+            qCWarning(lcSession).noquote() << "a notification was dropped:" << m_error.message();
+        return false;
+    }
+    m_transport->queue().commit();
+    m_writer = nullptr;
+    m_session->isBuilding = false;
+    m_transport->outputAdded();
+    return true;
+}
+
+} // namespace MsgpackRpc::Detail

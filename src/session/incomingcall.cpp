@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <MsgpackRpc/dispatcher.h>
+
+#include "base/logging_p.h"
+#include "session/responder_p.h"
+
+namespace MsgpackRpc {
+
+Dispatcher::~Dispatcher() = default;
+
+NullDispatcher::~NullDispatcher() = default;
+
+void NullDispatcher::dispatch(IncomingCall &call)
+{
+    call.failNotAccepted();
+}
+
+QString IncomingCall::methodText() const
+{
+    return m_isNumber ? QString::number(m_number) : QString::fromUtf8(m_method);
+}
+
+Writer *IncomingCall::beginReply()
+{
+    if (m_isNotification || m_answered)
+        return nullptr;
+    m_answered = true;
+    return m_port->beginAnswer(m_msgid);
+}
+
+void IncomingCall::commitReply()
+{
+    m_port->commitAnswer(m_msgid);
+}
+
+void IncomingCall::fail(const QVariant &error)
+{
+    if (m_isNotification) {
+        qCWarning(lcDispatch).noquote()
+                << "a notification of" << methodText() << "failed:" << error.toString();
+        return;
+    }
+    if (std::exchange(m_answered, true))
+        return;
+    m_port->answerError(m_msgid, Detail::sentError(error));
+}
+
+void IncomingCall::fail(const Error &error)
+{
+    fail(Detail::sentError(error));
+}
+
+void IncomingCall::failNotAccepted()
+{
+    fail(QStringLiteral("method `%1' is not accepted").arg(methodText()));
+}
+
+Responder IncomingCall::responder()
+{
+    if (m_isNotification || std::exchange(m_answered, true))
+        return {};
+    return m_port->makeResponder(m_msgid);
+}
+
+} // namespace MsgpackRpc

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <MsgpackRpc/session.h>
+
+#include "session/session_p.h"
+
+namespace MsgpackRpc {
+
+Session::Session(QObject *parent) : Session(std::make_unique<SessionPrivate>(), parent)
+{
+    d->settings.keepAlive = 60;
+}
+
+Session::Session(const QUrl &url, QObject *parent) : Session(parent)
+{
+    d->settings.url = url;
+}
+
+Session::Session(std::unique_ptr<SessionPrivate> dd, QObject *parent)
+    : QObject(parent), d(std::move(dd))
+{
+    d->init(this);
+}
+
+Session::~Session()
+{
+    shutdown();
+}
+
+void Session::shutdown()
+{
+    d->shutdown();
+}
+
+QUrl Session::url() const
+{
+    return d->settings.url;
+}
+
+void Session::setUrl(const QUrl &url)
+{
+    if (d->settings.url == url)
+        return;
+    d->settings.url = url;
+    Q_EMIT urlChanged();
+}
+
+void Session::open()
+{
+    d->open();
+}
+
+void Session::close()
+{
+    if (d->checkThread())
+        d->close(Error(Error::Canceled, QStringLiteral("the session was closed")));
+}
+
+Session::State Session::state() const
+{
+    return d->state;
+}
+
+std::chrono::milliseconds Session::timeout() const
+{
+    return d->timeout;
+}
+
+void Session::setTimeout(std::chrono::milliseconds timeout)
+{
+    if (d->timeout == timeout)
+        return;
+    d->timeout = timeout;
+    Q_EMIT timeoutChanged();
+}
+
+std::chrono::milliseconds Session::connectTimeout() const
+{
+    return d->settings.connectTimeout;
+}
+
+void Session::setConnectTimeout(std::chrono::milliseconds timeout)
+{
+    if (d->settings.connectTimeout == timeout)
+        return;
+    d->settings.connectTimeout = timeout;
+    Q_EMIT connectTimeoutChanged();
+}
+
+Limits Session::limits() const
+{
+    return d->settings.limits;
+}
+
+void Session::setLimits(const Limits &limits)
+{
+    if (d->settings.limits == limits)
+        return;
+    d->settings.limits = limits;
+    Q_EMIT limitsChanged();
+}
+
+TransportOption Session::transportOption() const
+{
+    return d->option;
+}
+
+void Session::setTransportOption(TransportOption option)
+{
+    if (d->option == option)
+        return;
+    d->option = option;
+    Q_EMIT transportOptionChanged();
+}
+
+TransportOption Session::acceptedOptions() const
+{
+    return d->settings.accepted;
+}
+
+void Session::setAcceptedOptions(TransportOption options)
+{
+    if (d->settings.accepted == options)
+        return;
+    d->settings.accepted = options;
+    Q_EMIT acceptedOptionsChanged();
+}
+
+WireFormat Session::wireFormat() const
+{
+    return d->settings.format;
+}
+
+void Session::setWireFormat(WireFormat format)
+{
+    if (d->settings.format == format)
+        return;
+    d->setFormat(format);
+    Q_EMIT wireFormatChanged();
+}
+
+Reconnect Session::reconnect() const
+{
+    return d->settings.reconnect;
+}
+
+void Session::setReconnect(const Reconnect &reconnect)
+{
+    if (d->settings.reconnect == reconnect)
+        return;
+    d->settings.reconnect = reconnect;
+    Q_EMIT reconnectChanged();
+}
+
+std::chrono::seconds Session::keepAlive() const
+{
+    return std::chrono::seconds(d->settings.keepAlive);
+}
+
+void Session::setKeepAlive(std::chrono::seconds time)
+{
+    if (keepAlive() == time)
+        return;
+    d->settings.keepAlive = int(time.count());
+    Q_EMIT keepAliveChanged();
+}
+
+Dispatcher *Session::dispatcher() const
+{
+    return d->dispatcher;
+}
+
+void Session::setDispatcher(Dispatcher *dispatcher)
+{
+    d->setDispatcher(dispatcher);
+}
+
+SessionHandle Session::handle() const
+{
+    return SessionHandle(d->anchor());
+}
+
+std::optional<Address> Session::peerAddress() const
+{
+    return d->state == Connected ? d->lastPeer : std::nullopt;
+}
+
+QString Session::peerName() const
+{
+    return d->lastPeerName.isEmpty() ? d->settings.url.toString() : d->lastPeerName;
+}
+
+int Session::pendingCalls() const
+{
+    return d->calls.size();
+}
+
+int Session::requestsInWork() const
+{
+    return d->requestsInWork();
+}
+
+qsizetype Session::bytesToWrite() const
+{
+    return d->bytesToWrite();
+}
+
+void Session::setNextMsgid(quint32 msgid)
+{
+    d->calls.setNextId(msgid);
+}
+
+} // namespace MsgpackRpc

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock_p.h"
+#include "session/calltable_p.h"
+#include "session/responder_p.h"
+#include "transport/transport_p.h"
+
+#include <MsgpackRpc/dispatcher.h>
+#include <MsgpackRpc/session.h>
+
+#include <QtCore/QMutex>
+#include <QtCore/QPointer>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+namespace MsgpackRpc {
+
+class SessionResponder;
+
+namespace Detail {
+
+/// What SessionHandles share: the way to a session, for as long as there is one, from any thread.
+class SessionAnchor
+{
+public:
+    explicit SessionAnchor(Session *session) : m_session(session) {}
+
+    /// Runs \a function in the session's thread, from its event loop, unless the session is gone before. False if it is
+    /// gone already.
+    bool post(std::function<void()> function);
+    /// The session, if it lives in the current thread.
+    Session *local() const;
+    /// True while the session lives.
+    bool isAlive() const;
+    /// The session is about to end.
+    void clear();
+    WireFormat format() const noexcept { return m_format.load(std::memory_order_relaxed); }
+    void setFormat(WireFormat format) noexcept
+    {
+        m_format.store(format, std::memory_order_relaxed);
+    }
+
+private:
+    mutable QMutex m_mutex;
+    Session *m_session;
+    std::atomic<WireFormat> m_format{WireFormat::Modern};
+};
+
+} // namespace Detail
+
+/// What a session is made of. Everything runs in the session's thread.
+class SessionPrivate final : public TransportOwner, public Detail::CallOwner
+{
+public:
+    SessionPrivate();
+    ~SessionPrivate();
+    /// A session for an accepted connection.
+    static std::unique_ptr<SessionPrivate> accepted(std::unique_ptr<QIODevice> device,
+                                                    const TransportSettings &settings);
+
+    static SessionPrivate *get(Session *session) { return session->d.get(); }
+    void init(Session *session);
+    void shutdown();
+    void close(const Error &why);
+    void open();
+
+    // Calls
+    Transport *transport(TransportOption option);
+    bool checkThread();
+    void setFormat(WireFormat format);
+    void setDispatcher(Dispatcher *wanted)
+    {
+        dispatcher = wanted != nullptr ? wanted : &m_nullDispatcher;
+    }
+    qsizetype bytesToWrite() const;
+    void enter(Detail::CallState *state, quint32 msgid, qint64 timeout, Transport &transport,
+               quint64 sequence);
+    void cancelCall(Detail::CallState &state) override;
+    void flushCalls() override;
+    QThread *callThread() const override { return q->thread(); }
+    void dropped(int count, const Error &error);
+    bool flushAndWait(std::chrono::milliseconds time);
+
+    // Answers
+    bool canAnswer(const Transport *transport, quint32 generation) const;
+    Transport *transportAt(quint8 index) const { return m_transports[index].get(); }
+    static quint8 indexOf(const Transport &transport) noexcept
+    {
+        return transport.option().flags();
+    }
+    void answerAdded(Transport &transport);
+    void workBegun(quint64 id, const std::shared_ptr<SessionResponder> &responder);
+    void workEnded(quint64 id, quint8 transportIndex);
+    int requestsInWork() const { return int(m_work.size()); }
+    quint64 nextWorkId() { return ++m_lastWorkId; }
+    const std::shared_ptr<Detail::SessionAnchor> &anchor();
+
+    // TransportOwner
+    void messageReceived(Transport &transport, Message &message) override;
+    void connectionLost(Transport &transport, quint64 firstUnsent, const Error &error) override;
+    void connectFailed(Transport &transport, const Error &error) override;
+    void stateChanged(Transport &transport) override;
+    void outputDrained(Transport &transport) override;
+
+    Session *q = nullptr;
+    TransportSettings settings;
+    std::chrono::milliseconds timeout{10'000};
+    TransportOption option;
+    Session::State state = Session::Unconnected;
+    Dispatcher *dispatcher;
+    CallTable calls;
+    bool isPassive = false;
+    bool isBuilding = false; // a message is being packed
+    bool isShutDown = false;
+    /// Told once, from the event loop, that an accepted session has ended.
+    std::function<void(const Error &)> onClosed;
+    std::optional<Address> lastPeer;
+    QString lastPeerName;
+
+private:
+    void responseReceived(Transport &transport, Message &message);
+    void callReceived(Transport &transport, Message &message);
+    void setState(Session::State next);
+    void tellClosed(const Error &why);
+    void emitLater(std::function<void()> emitter);
+    void unqueue(const Detail::CallState &call);
+    static bool isWritten(const Detail::CallState &call, quint64 firstUnsent);
+    void watchDeadline(qint64 deadline);
+    void onDeadline();
+    void cancelWork(const Transport &transport);
+    void updateReading(Transport &transport);
+
+    // One for each option, indexed by its flags.
+    std::array<std::unique_ptr<Transport>, 4> m_transports;
+    std::shared_ptr<Detail::SessionAnchor> m_anchor; // made when it is asked for
+    NullDispatcher m_nullDispatcher;
+    std::unique_ptr<Timer> m_deadlineTimer;
+    qint64 m_nextDeadline = -1;
+    std::unordered_map<quint64, std::weak_ptr<SessionResponder>>
+            m_work; // requests that are answered later
+    quint64 m_lastWorkId = 0;
+};
+
+} // namespace MsgpackRpc

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/session_p.h"
+
+#include "base/logging_p.h"
+#include "session/sessionresponder_p.h"
+
+#include <QtCore/QCoreApplication>
+#include <QtCore/QThread>
+
+#include <algorithm>
+
+namespace MsgpackRpc {
+
+namespace {
+
+// The table of calls is not searched for the late more often than this.
+constexpr qint64 TickMilliseconds = 20;
+// Deadlines are kept in 32 bits.
+constexpr qint64 LongestTimeout = 0x7fffffff - 1;
+
+} // namespace
+
+SessionPrivate::SessionPrivate() : dispatcher(&m_nullDispatcher) {}
+
+SessionPrivate::~SessionPrivate() = default;
+
+std::unique_ptr<SessionPrivate> SessionPrivate::accepted(std::unique_ptr<QIODevice> device,
+                                                         const TransportSettings &settings)
+{
+    auto d = std::make_unique<SessionPrivate>();
+    d->settings = settings;
+    d->isPassive = true;
+    d->state = Session::Connected;
+    d->m_transports[0] = std::make_unique<Transport>(*d, d->settings, std::move(device));
+    d->lastPeer = d->m_transports[0]->connection()->peerAddress();
+    d->lastPeerName = d->m_transports[0]->connection()->peerName();
+    return d;
+}
+
+void SessionPrivate::init(Session *session)
+{
+    q = session;
+    if (isPassive || QCoreApplication::instance() == nullptr)
+        return;
+    // What was written in the last turn before quit() would wait for a turn that never comes.
+    QObject::connect(QCoreApplication::instance(), &QCoreApplication::aboutToQuit, q,
+                     [this] { flushAndWait(settings.limits.closeTime); });
+}
+
+bool SessionPrivate::flushAndWait(std::chrono::milliseconds time)
+{
+    bool done = true;
+    for (const auto &transport : m_transports)
+        done = (!transport || transport->flushAndWait(time)) && done;
+    return done;
+}
+
+void SessionPrivate::shutdown()
+{
+    if (std::exchange(isShutDown, true))
+        return;
+    if (m_anchor)
+        m_anchor->clear();
+    onClosed = nullptr;
+    close(Error(Error::Canceled, QStringLiteral("the session was deleted")));
+    for (auto &transport : m_transports)
+        transport.reset();
+}
+
+// Requests end first, so that what is not sent yet of them is not sent at all; then the rest goes out.
+void SessionPrivate::close(const Error &why)
+{
+    const auto open = calls.takeIf([](const Detail::CallState &) { return true; });
+    for (const CallTable::Call &call : open) {
+        unqueue(*call);
+    }
+    for (const auto &transport : m_transports) {
+        if (transport)
+            transport->close();
+    }
+    for (const auto &transport : m_transports) {
+        if (transport)
+            cancelWork(*transport);
+    }
+    setState(isPassive ? Session::Closed : Session::Unconnected);
+    tellClosed(why);
+    for (const CallTable::Call &call : open)
+        call->finishWithError(why, Detail::CallState::Later);
+}
+
+void SessionPrivate::open()
+{
+    if (!isPassive && checkThread())
+        transport(option)->open();
+}
+
+Transport *SessionPrivate::transport(TransportOption wanted)
+{
+    // An accepted connection has the options that the peer asked for.
+    auto &slot = m_transports[isPassive ? 0 : wanted.flags()];
+    if (Q_UNLIKELY(!slot))
+        slot = std::make_unique<Transport>(*this, settings, wanted);
+    return slot.get();
+}
+
+bool SessionPrivate::checkThread()
+{
+    if (Q_LIKELY(q->thread() == QThread::currentThread()))
+        return true;
+    static std::atomic_flag warned = ATOMIC_FLAG_INIT;
+    if (!warned.test_and_set())
+        qCWarning(lcSession) << "a session was used from a thread that it does not live in; use "
+                                "Session::handle()";
+    return false;
+}
+
+void SessionPrivate::enter(Detail::CallState *call, quint32 msgid, qint64 callTimeout,
+                           Transport &transport, quint64 sequence)
+{
+    call->setOwner(this);
+    call->msgid = msgid;
+    call->sequence = quint32(sequence);
+    call->transport = indexOf(transport);
+    calls.insert(msgid, call);
+    if (callTimeout < 0)
+        return;
+    // Rounded up: now() has whole milliseconds, and no call ends early.
+    const qint64 deadline = Clock::now() + std::min(callTimeout, LongestTimeout) + 1;
+    call->deadline = quint32(deadline);
+    call->hasDeadline = true;
+    if (m_nextDeadline < 0 || deadline < m_nextDeadline)
+        watchDeadline(deadline);
+}
+
+// What was not written yet is not sent at all. Numbers are kept by their low bits: they are near to those of now.
+void SessionPrivate::unqueue(const Detail::CallState &call)
+{
+    OutputQueue &queue = transportAt(call.transport)->queue();
+    const quint64 unsent = queue.firstUnsent();
+    queue.remove(unsent + quint64(qint64(qint32(call.sequence - quint32(unsent)))));
+}
+
+bool SessionPrivate::isWritten(const Detail::CallState &call, quint64 firstUnsent)
+{
+    return qint32(call.sequence - quint32(firstUnsent)) < 0;
+}
+
+// One timer for all calls: for the one that ends first when it was set. It is not stopped when that call has its
+// answer, but finds out when it fires for which to wait next.
+void SessionPrivate::watchDeadline(qint64 deadline)
+{
+    if (!m_deadlineTimer)
+        m_deadlineTimer = std::make_unique<Timer>([this] { onDeadline(); });
+    m_nextDeadline = deadline;
+    m_deadlineTimer->start(std::chrono::milliseconds(std::max<qint64>(deadline - Clock::now(), 0)));
+}
+
+void SessionPrivate::onDeadline()
+{
+    const qint64 now = Clock::now();
+    m_nextDeadline = -1;
+    qint64 next = -1;
+    const auto late = calls.takeIf([now, &next](const Detail::CallState &call) {
+        if (!call.hasDeadline)
+            return false;
+        const qint64 left = qint32(call.deadline - quint32(now));
+        if (left <= 0)
+            return true;
+        if (next < 0 || now + left < next)
+            next = now + left;
+        return false;
+    });
+    if (next >= 0)
+        watchDeadline(std::max(next, now + TickMilliseconds));
+    for (const CallTable::Call &call : late)
+        unqueue(*call);
+    // Last, since the callbacks may delete the session.
+    for (const CallTable::Call &call : late)
+        call->finishWithError(Error(Error::Timeout, QStringLiteral("no answer in time")),
+                              Detail::CallState::Now);
+}
+
+void SessionPrivate::cancelCall(Detail::CallState &call)
+{
+    const CallTable::Call keep = calls.take(call.msgid);
+    unqueue(call);
+    call.finishWithError(Error(Error::Canceled, QStringLiteral("the call was cancelled")),
+                         Detail::CallState::Later);
+}
+
+void SessionPrivate::flushCalls()
+{
+    for (const auto &transport : m_transports) {
+        if (transport)
+            transport->flush();
+    }
+}
+
+void SessionPrivate::dropped(int count, const Error &error)
+{
+    if (count <= 0 || isShutDown)
+        return;
+    qCWarning(lcSession).noquote() << count << "notification(s) dropped:" << error.message();
+    emitLater([this, count, error] { Q_EMIT q->notificationDropped(count, error); });
+}
+
+void SessionPrivate::emitLater(std::function<void()> emitter)
+{
+    QMetaObject::invokeMethod(q, std::move(emitter), Qt::QueuedConnection);
+}
+
+void SessionPrivate::setState(Session::State next)
+{
+    if (state == next)
+        return;
+    state = next;
+    if (q != nullptr && !isShutDown)
+        emitLater([this, next] { Q_EMIT q->stateChanged(next); });
+}
+
+void SessionPrivate::stateChanged(Transport &transport)
+{
+    if (StreamConnection *const connection = transport.connection()) {
+        lastPeer = connection->peerAddress();
+        lastPeerName = connection->peerName();
+    }
+    if (indexOf(transport) == option.flags() || isPassive)
+        setState(transport.state() == Transport::Connected    ? Session::Connected
+                 : transport.state() == Transport::Connecting ? Session::Connecting
+                                                              : Session::Unconnected);
+}
+
+// An accepted session is over with its connection.
+void SessionPrivate::tellClosed(const Error &why)
+{
+    if (!isPassive || isShutDown || !onClosed)
+        return;
+    emitLater([this, why] {
+        if (onClosed)
+            std::exchange(onClosed, nullptr)(why);
+    });
+}
+
+void SessionPrivate::connectionLost(Transport &transport, quint64 firstUnsent, const Error &error)
+{
+    const quint8 index = indexOf(transport);
+    const auto lost = calls.takeIf([&](const Detail::CallState &call) {
+        return call.transport == index && (isPassive || isWritten(call, firstUnsent));
+    });
+    qCDebug(lcSession).noquote() << error.message() << "-" << lost.size() << "calls open";
+    cancelWork(transport);
+    if (isPassive) {
+        transport.queue().clear();
+        setState(Session::Closed);
+        tellClosed(error);
+    } else {
+        stateChanged(transport);
+        transport.reopen();
+        emitLater([this, error] { Q_EMIT q->errorOccurred(error); });
+    }
+    // Last, since the callbacks may delete the session.
+    for (const CallTable::Call &call : lost)
+        call->finishWithError(error, Detail::CallState::Now);
+}
+
+void SessionPrivate::connectFailed(Transport &transport, const Error &error)
+{
+    const quint8 index = indexOf(transport);
+    const auto failed =
+            calls.takeIf([&](const Detail::CallState &call) { return call.transport == index; });
+    stateChanged(transport);
+    dropped(int(transport.takeDropped() - qsizetype(failed.size())), error);
+    emitLater([this, error] { Q_EMIT q->errorOccurred(error); });
+    for (const CallTable::Call &call : failed)
+        call->finishWithError(error, Detail::CallState::Now);
+}
+
+void SessionPrivate::setFormat(WireFormat format)
+{
+    settings.format = format;
+    for (const auto &transport : m_transports) {
+        if (transport)
+            transport->queue().setFormat(format);
+    }
+    if (m_anchor)
+        m_anchor->setFormat(format);
+}
+
+qsizetype SessionPrivate::bytesToWrite() const
+{
+    qsizetype bytes = 0;
+    for (const auto &transport : m_transports) {
+        if (transport)
+            bytes += transport->connection() != nullptr ? transport->connection()->bytesToWrite()
+                                                        : transport->queue().size();
+    }
+    return bytes;
+}
+
+const std::shared_ptr<Detail::SessionAnchor> &SessionPrivate::anchor()
+{
+    if (!m_anchor) {
+        m_anchor = std::make_shared<Detail::SessionAnchor>(q);
+        m_anchor->setFormat(settings.format);
+    }
+    return m_anchor;
+}
+
+} // namespace MsgpackRpc

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/session_p.h"
+
+#include "base/logging_p.h"
+#include "session/answer_p.h"
+#include "session/sessionresponder_p.h"
+
+namespace MsgpackRpc {
+
+namespace {
+
+// A peer that leaves this part of Limits::queuedBytes unread in answers is not read from; it is again below half of it.
+constexpr qsizetype BacklogPart = 8;
+
+// The answers to one call that is being dispatched. The connection outlives it, whatever user code deletes.
+class ConnectionPort final : public Detail::AnswerPort
+{
+public:
+    ConnectionPort(SessionPrivate *session, Transport &transport)
+        : m_session(session), m_transport(&transport), m_connection(transport.connection())
+    {
+    }
+
+    Writer *beginAnswer(quint32 msgid) override
+    {
+        if (!isOpen())
+            return nullptr;
+        if (m_transport->queue().isOpen()) {
+            qCCritical(lcSession)
+                    << "an answer was made while another message was being packed; it is lost";
+            return nullptr;
+        }
+        Writer &writer = m_transport->queue().begin();
+        Detail::writeAnswerHeader(writer, msgid, true);
+        return &writer;
+    }
+    void commitAnswer(quint32 msgid) override
+    {
+        const QString problem =
+                Detail::answerProblem(m_transport->queue(), m_session->settings.limits);
+        if (Q_UNLIKELY(!problem.isEmpty())) {
+            m_transport->queue().rollback();
+            return answerError(msgid, problem);
+        }
+        m_transport->queue().commit(true);
+        m_session->answerAdded(*m_transport);
+    }
+    void rollbackAnswer() override { m_transport->queue().rollback(); }
+    void answerError(quint32 msgid, const QVariant &error) override
+    {
+        if (!isOpen())
+            return;
+        Detail::writeErrorAnswer(m_transport->queue(), msgid, error);
+        m_session->answerAdded(*m_transport);
+    }
+    Responder makeResponder(quint32 msgid) override
+    {
+        return isOpen() ? SessionResponder::make(m_session, *m_transport, msgid) : Responder();
+    }
+    Session *session() const override { return m_session->q; }
+    SessionHandle handle() override { return SessionHandle(m_session->anchor()); }
+    bool isOpen() const override { return m_connection->isOpen(); }
+
+private:
+    SessionPrivate *m_session;
+    Transport *m_transport;
+    StreamConnection *m_connection;
+};
+
+} // namespace
+
+void SessionPrivate::messageReceived(Transport &transport, Message &message)
+{
+    switch (message.type) {
+    case Message::Response:
+        return responseReceived(transport, message);
+    case Message::Request:
+    case Message::Notify:
+        return callReceived(transport, message);
+    case Message::Session:
+        // Of interest to a cluster only; others ignore it (doc/protocol, "Cluster").
+        qCDebug(lcSession).noquote() << "ignoring a SESSION message from" << lastPeerName;
+        return;
+    case Message::Option:
+        break; // the connection's own
+    }
+}
+
+void SessionPrivate::responseReceived(Transport &transport, Message &message)
+{
+    Detail::CallState *const waiting = calls.find(message.msgid);
+    if (waiting == nullptr || waiting->transport != indexOf(transport)
+        || !isWritten(*waiting, transport.queue().firstUnsent())) {
+        qCDebug(lcSession).noquote() << "ignoring a response to nobody, msgid" << message.msgid
+                                     << "from" << lastPeerName;
+        return;
+    }
+    const CallTable::Call call = calls.take(message.msgid);
+    // nil is success; so is false with a result, to the original implementation.
+    const uchar error = uchar(message.error.front());
+    if (Q_LIKELY(error == 0xc0 || error == 0xc2)) {
+        Reader reader(message.result, message.frame.isNull() ? nullptr : &message.frame);
+        call->finishWithResult(reader);
+        return;
+    }
+    QVariant data;
+    QVariant result;
+    Reader errorReader(message.error);
+    Reader resultReader(message.result);
+    Codec<QVariant>::read(errorReader, data);
+    Codec<QVariant>::read(resultReader, result);
+    call->finishWithError(Error::fromRemote(data, result), Detail::CallState::Now);
+}
+
+void SessionPrivate::callReceived(Transport &transport, Message &message)
+{
+    const bool isNotification = message.type == Message::Notify;
+    ConnectionPort port(this, transport);
+    IncomingCall call(&port, message.method.name, message.method.number, message.method.isNumber,
+                      message.params, message.frame.isNull() ? nullptr : &message.frame,
+                      message.msgid, isNotification);
+    if (Q_UNLIKELY(message.fault == Message::BadCall)) {
+        qCWarning(lcSession).noquote()
+                << "a bad" << (isNotification ? "notification" : "request") << "from"
+                << lastPeerName + QLatin1Char(':') << message.faultText;
+        if (!isNotification)
+            call.fail(message.faultText);
+        return;
+    }
+    dispatcher->dispatch(call);
+    // From here on this may be gone; the port knows.
+    if (!isNotification && !call.isAnswered() && port.isOpen())
+        call.fail(QStringLiteral("the method `%1' ended without an answer").arg(call.methodText()));
+}
+
+bool SessionPrivate::canAnswer(const Transport *transport, quint32 generation) const
+{
+    return transport != nullptr && transport->connection() != nullptr
+           && transport->generation() == generation;
+}
+
+void SessionPrivate::answerAdded(Transport &transport)
+{
+    if (Q_UNLIKELY(transport.queue().size() > settings.limits.queuedBytes)) {
+        transport.connection()->closeFor(
+                Error::LimitExceeded,
+                QStringLiteral("no answers: more than %1 bytes of them wait to be read")
+                        .arg(settings.limits.queuedBytes));
+        return;
+    }
+    transport.outputAdded();
+    if (Q_UNLIKELY(transport.queue().size() > settings.limits.queuedBytes / BacklogPart))
+        updateReading(transport);
+}
+
+void SessionPrivate::outputDrained(Transport &transport)
+{
+    if (Q_UNLIKELY(transport.connection()->isReadingPaused()))
+        updateReading(transport);
+}
+
+// A peer that has many requests in work, or does not read its answers, waits.
+void SessionPrivate::updateReading(Transport &transport)
+{
+    StreamConnection *const connection = transport.connection();
+    if (connection == nullptr)
+        return;
+    const qsizetype backlog = settings.limits.queuedBytes / BacklogPart;
+    const qsizetype allowed = connection->isReadingPaused() ? backlog / 2 : backlog;
+    const bool pause = m_work.size() >= size_t(settings.limits.requestsInWork)
+                       || transport.queue().size() > allowed;
+    connection->setReadingPaused(pause);
+}
+
+void SessionPrivate::workBegun(quint64 id, const std::shared_ptr<SessionResponder> &responder)
+{
+    m_work.emplace(id, responder);
+    if (m_work.size() >= size_t(settings.limits.requestsInWork))
+        updateReading(*transportAt(responder->transportIndex()));
+}
+
+void SessionPrivate::workEnded(quint64 id, quint8 transportIndex)
+{
+    if (m_work.erase(id) == 0)
+        return;
+    Transport *const transport = transportAt(transportIndex);
+    if (transport != nullptr && transport->connection() != nullptr
+        && transport->connection()->isReadingPaused())
+        updateReading(*transport);
+}
+
+// The caller is gone: those who work for it are told.
+void SessionPrivate::cancelWork(const Transport &transport)
+{
+    std::vector<std::shared_ptr<SessionResponder>> canceled;
+    for (auto it = m_work.begin(); it != m_work.end();) {
+        const auto responder = it->second.lock();
+        if (responder && responder->transportIndex() != indexOf(transport)) {
+            ++it;
+            continue;
+        }
+        if (responder)
+            canceled.push_back(responder);
+        it = m_work.erase(it);
+    }
+    for (const auto &responder : canceled)
+        responder->cancel();
+}
+
+} // namespace MsgpackRpc

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QtCore/QIODevice>
+#include <QtCore/QObject>
+#include <QtCore/QUrl>
+
+#include <functional>
+#include <memory>
+
+namespace MsgpackRpc {
+
+/// Waits for connections at one URL and hands their open devices over.
+class Listener : public QObject
+{
+    Q_OBJECT
+
+public:
+    /// A listener for the scheme of \a url; null, and \a why says what is wrong with it, if there is none.
+    static std::unique_ptr<Listener> create(const QUrl &url, QString *why);
+
+    /// Begins; false, and error() says why, if that is not possible.
+    virtual bool listen(const QUrl &url) = 0;
+    /// Where it listens, with the port that was found for port 0.
+    virtual QUrl url() const = 0;
+    /// Ends; connections stay.
+    virtual void close() = 0;
+    /// Accepts no more, until this is called with false: new connections wait with the system.
+    virtual void setPaused(bool paused) = 0;
+    /// Why listen() has failed.
+    QString error() const { return m_error; }
+
+    /// Who gets the devices. May delete this.
+    void setAcceptor(std::function<void(std::unique_ptr<QIODevice>)> acceptor)
+    {
+        m_acceptor = std::move(acceptor);
+    }
+    /// Keep-alive time of accepted connections in seconds; 0 for none.
+    void setKeepAlive(int seconds) { m_keepAlive = seconds; }
+
+protected:
+    Listener() = default;
+    void setError(const QString &error) { m_error = error; }
+    // A copy: it may delete this.
+    void offer(std::unique_ptr<QIODevice> device)
+    {
+        const auto acceptor = m_acceptor;
+        acceptor(std::move(device));
+    }
+    int m_keepAlive = 0;
+
+private:
+    std::function<void(std::unique_ptr<QIODevice>)> m_acceptor;
+    QString m_error;
+};
+
+} // namespace MsgpackRpc

@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/streamconnection_p.h"
+
+#include "base/logging_p.h"
+
+#include <QtCore/QCoreApplication>
+#include <QtCore/QElapsedTimer>
+#include <QtCore/QEvent>
+#include <QtNetwork/QAbstractSocket>
+
+#include <algorithm>
+
+namespace MsgpackRpc {
+
+namespace {
+
+// What one turn of the event loop may do on one connection, so that a 16 ms frame of a GUI is not missed.
+constexpr int MessagesPerTurn = 4096;
+constexpr int MessagesPerLook = 32;
+constexpr qint64 TimePerTurn = 4; // ms
+constexpr qsizetype BytesPerTurn = 8 * 1024 * 1024;
+// The device gets no more at once than it may have to copy because the system does not take it.
+constexpr qsizetype WriteSlice = 256 * 1024;
+constexpr qsizetype CompressedSlice = 64 * 1024;
+constexpr qsizetype InflateStep = 64 * 1024;
+// A half-received message lives on while so much of it arrives within Limits::halfMessageTime.
+constexpr qsizetype PartialProgress = 64 * 1024;
+
+} // namespace
+
+/// What is left for this turn.
+class TurnBudget
+{
+public:
+    bool takeMessage()
+    {
+        if (--m_messages <= 0)
+            return false;
+        if (m_messages % MessagesPerLook != 0)
+            return true;
+        if (!m_timer.isValid()) {
+            m_timer.start();
+            return true;
+        }
+        return m_timer.elapsed() < TimePerTurn;
+    }
+    bool takeBytes(qsizetype size) { return (m_bytes -= size) > 0; }
+
+private:
+    int m_messages = MessagesPerTurn;
+    qsizetype m_bytes = BytesPerTurn;
+    QElapsedTimer m_timer;
+};
+
+/// Marks that a function of the connection is on the stack: until the outermost has returned, the connection lives.
+class StreamConnection::Running
+{
+public:
+    explicit Running(StreamConnection *connection) : m_connection(connection)
+    {
+        ++connection->m_depth;
+    }
+    ~Running()
+    {
+        if (--m_connection->m_depth == 0 && m_connection->m_queue == nullptr)
+            m_connection->deleteLater();
+    }
+
+private:
+    StreamConnection *m_connection;
+    Q_DISABLE_COPY_MOVE(Running)
+};
+
+StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
+                                   const Limits &limits, OutputQueue &queue,
+                                   ConnectionHandler &handler)
+    : m_device(std::move(device)),
+      m_socket(qobject_cast<QAbstractSocket *>(m_device.get())),
+      m_turn(Turn::current()),
+      m_queue(&queue),
+      m_handler(&handler),
+      m_reader(limits, m_turn->blocks()),
+      m_limits(limits),
+      m_role(role)
+{
+    if (m_socket != nullptr) {
+        m_peerAddress = Address(m_socket->peerAddress(), m_socket->peerPort());
+        m_peerName = m_peerAddress->toString();
+    } else {
+        m_peerName = m_device->objectName();
+    }
+    connectDevice();
+    // What had come before, or that it had ended, nobody says again.
+    if (m_socket == nullptr || m_socket->bytesAvailable() > 0
+        || m_socket->state() != QAbstractSocket::ConnectedState)
+        continueLater();
+}
+
+StreamConnection::~StreamConnection() = default;
+
+// channelReadyRead is emitted within a slot of itself, readyRead is not: an event loop that user code runs while a
+// message is handled hears of new data only by it. Where a device does not emit it, endOfTurn() looks.
+void StreamConnection::connectDevice()
+{
+    QIODevice *const device = m_device.get();
+    if (m_socket != nullptr) {
+        connect(m_socket, &QIODevice::channelReadyRead, this, &StreamConnection::onReadyRead);
+        connect(m_socket, &QAbstractSocket::disconnected, this, &StreamConnection::onClosed);
+    } else {
+        connect(device, &QIODevice::readyRead, this, &StreamConnection::onReadyRead);
+        connect(device, &QIODevice::readChannelFinished, this, &StreamConnection::onClosed);
+    }
+    connect(device, &QIODevice::aboutToClose, this, &StreamConnection::onClosed);
+    connect(device, &QIODevice::bytesWritten, this, &StreamConnection::onBytesWritten);
+}
+
+void StreamConnection::sendOption(ExchangeOption option)
+{
+    if (option.isDefault())
+        return;
+    Writer writer;
+    writer.writeArray(3);
+    writer.writeUnsigned(Message::Option);
+    writer.writeUnsigned(option.tx.flags);
+    writer.writeUnsigned(option.rx.flags);
+    m_raw.append(writer.bytes());
+    if (option.tx.deflate())
+        m_deflater = std::make_unique<Deflater>();
+    m_awaitsInflate = option.rx.deflate();
+}
+
+void StreamConnection::onReadyRead()
+{
+    m_isDry = false;
+    if (m_isInDevice)
+        continueLater();
+    else
+        process();
+}
+
+void StreamConnection::onBytesWritten()
+{
+    const Running running(this);
+    flush();
+}
+
+void StreamConnection::onClosed()
+{
+    m_isDry = false;
+    m_isClosed = true;
+    if (m_isInDevice)
+        continueLater();
+    else
+        process();
+}
+
+void StreamConnection::continueLater()
+{
+    if (m_continues)
+        return;
+    m_continues = true;
+    QCoreApplication::postEvent(this, new QEvent(QEvent::User));
+}
+
+bool StreamConnection::event(QEvent *event)
+{
+    if (event->type() != QEvent::User)
+        return QObject::event(event);
+    m_continues = false;
+    m_isDry = false;
+    process();
+    return true;
+}
+
+// In a nested event loop, what the outer process() has not come to yet is taken up by an event.
+void StreamConnection::endOfTurn()
+{
+    if (m_handler == nullptr)
+        return;
+    if (m_depth > 0 && mayRead() && (m_reader.hasUnread() || !m_isDry))
+        continueLater();
+    flush();
+}
+
+// A pause holds the peer back; of one that has ended, what it has sent is taken and the end is told.
+bool StreamConnection::mayRead() const noexcept
+{
+    return m_handler != nullptr && !m_isWaiting && (!m_isPaused || m_isClosed);
+}
+
+void StreamConnection::process()
+{
+    const Running running(this);
+    TurnBudget budget;
+    while (mayRead()) {
+        if (!handleMessages(budget)) {
+            if (mayRead())
+                continueLater();
+            break;
+        }
+        if (!mayRead() || m_isDry)
+            break;
+        const qsizetype before = m_reader.partialSize();
+        if (!readOnce())
+            break;
+        if (!budget.takeBytes(m_reader.partialSize() - before)) {
+            continueLater();
+            break;
+        }
+    }
+    if (m_handler == nullptr)
+        return;
+    m_reader.release();
+    if (m_isClosed && m_isDry && !m_isWaiting && !m_continues)
+        return lost(deviceError());
+    if (m_reader.partialSize() > 0)
+        watchPartial();
+    flush();
+}
+
+// Takes some bytes from the device; false if there are none, or the connection has ended.
+bool StreamConnection::readOnce()
+{
+    const MessageReader::Space space = m_reader.space();
+    m_isInDevice = true;
+    const qsizetype size =
+            m_inflater ? inflate(space) : qsizetype(m_device->read(space.data, space.size));
+    m_isInDevice = false;
+    if (m_handler == nullptr)
+        return false;
+    if (size < 0) {
+        m_isDry = true;
+        m_isClosed = true;
+        return false;
+    }
+    // A socket gives what it has; another device may have more, or only now say that it has ended.
+    if (!m_inflater)
+        m_isDry = m_socket != nullptr ? size < space.size : size == 0;
+    if (size > 0)
+        m_reader.added(size);
+    return size > 0;
+}
+
+// Decompresses into \a space, reading compressed bytes as needed. The limit stops a message before it has grown.
+qsizetype StreamConnection::inflate(MessageReader::Space space)
+{
+    const qsizetype left = m_limits.inflatedBytes - m_reader.partialSize();
+    if (left <= 0) {
+        closeFor(Error::LimitExceeded,
+                 QStringLiteral("a message that inflates to more than %1 bytes")
+                         .arg(m_limits.inflatedBytes));
+        return 0;
+    }
+    const qsizetype most = std::min({space.size, left, InflateStep});
+    for (;;) {
+        const qsizetype size = m_inflater->read(space.data, most);
+        if (size < 0)
+            closeFor(Error::ProtocolViolation, m_inflater->error());
+        if (size != 0)
+            return std::max<qsizetype>(size, 0);
+        QByteArray compressed(InflateStep, Qt::Uninitialized);
+        const auto received = qsizetype(m_device->read(compressed.data(), compressed.size()));
+        if (received <= 0) {
+            m_isDry = true;
+            return received; // -1 tells that the connection has ended
+        }
+        compressed.truncate(received);
+        m_inflater->add(compressed);
+    }
+}
+
+// Handles what is complete; false if the turn's budget is used up, or the connection has ended.
+bool StreamConnection::handleMessages(TurnBudget &budget)
+{
+    Message message;
+    while (mayRead()) {
+        if (m_awaitsInflate && !startInflating())
+            return true;
+        const Scanner::Result result = m_reader.next(message);
+        if (result == Scanner::NeedMore)
+            return true;
+        if (Q_UNLIKELY(result == Scanner::Failed)) {
+            closeFor(m_reader.exceedsLimit() ? Error::LimitExceeded : Error::ProtocolViolation,
+                     m_reader.error());
+            return false;
+        }
+        ++m_messages;
+        // Whoever runs an event loop while this message is handled must get what follows it.
+        if (m_reader.hasUnread() || !m_isDry)
+            m_turn->schedule(this);
+        if (Q_UNLIKELY(!handle(message)) || !budget.takeMessage())
+            return false;
+    }
+    return false;
+}
+
+bool StreamConnection::handle(Message &message)
+{
+    if (Q_UNLIKELY(message.fault == Message::Fatal)) {
+        closeFor(Error::ProtocolViolation, message.faultText);
+        return false;
+    }
+    if (Q_UNLIKELY(message.type == Message::Option))
+        return handleOption(message);
+    m_handler->messageReceived(message);
+    return m_handler != nullptr;
+}
+
+// The sender's stream is compressed from the next byte on, which may have been read already. Bits add up; a stream
+// that runs goes on. An active side has asked itself and is not asked.
+bool StreamConnection::handleOption(const Message &message)
+{
+    const ExchangeOption mine = message.option.reversed();
+    if (m_role == Active) {
+        closeFor(Error::ProtocolViolation,
+                 QStringLiteral("an OPTION message from the accepting side"));
+        return false;
+    }
+    if ((mine.rx.deflate() && !m_accepted.testFlag(TransportOption::RxDeflate))
+        || (mine.tx.deflate() && !m_accepted.testFlag(TransportOption::TxDeflate))) {
+        closeFor(Error::ProtocolViolation,
+                 QStringLiteral("an OPTION message that asks for more than is accepted"));
+        return false;
+    }
+    if (mine.tx.deflate() && !m_deflater) {
+        // What is queued already is answers to plain requests; each message is compressed as it is sent, but for one
+        // that has begun to be.
+        keepPartial();
+        m_deflater = std::make_unique<Deflater>();
+    }
+    if (mine.rx.deflate() && !m_inflater) {
+        m_inflater = std::make_unique<Inflater>();
+        m_inflater->add(m_reader.takeRest());
+        m_isDry = false;
+    }
+    return true;
+}
+
+// The rest of a message that was sent in part is sent as it is, before the compressed stream.
+void StreamConnection::keepPartial()
+{
+    if (!m_queue->isFrontPartial())
+        return;
+    for (qsizetype left = m_queue->frontMessageSize(); left > 0;) {
+        const Writer::Segment segment = m_queue->front();
+        const qsizetype size = std::min(segment.size, left);
+        m_raw.append(segment.data, size);
+        m_queue->sent(size);
+        left -= size;
+    }
+}
+
+// After asking for a compressed answer, plain messages may still come: the stream begins where, at a boundary, a byte
+// is 0x78, which no message begins with. True if messages may be read.
+bool StreamConnection::startInflating()
+{
+    if (m_reader.peek() != 0x78)
+        return true;
+    m_awaitsInflate = false;
+    m_inflater = std::make_unique<Inflater>();
+    m_inflater->add(m_reader.takeRest());
+    m_isDry = false;
+    return false;
+}
+
+void StreamConnection::watchPartial()
+{
+    if (m_partialTimer && m_partialTimer->isActive())
+        return;
+    if (!m_partialTimer)
+        m_partialTimer = std::make_unique<Timer>([this] { onPartialTimeout(); });
+    m_partialMessage = m_messages;
+    m_partialAt = m_reader.partialSize();
+    m_partialTimer->start(m_limits.halfMessageTime);
+}
+
+void StreamConnection::onPartialTimeout()
+{
+    const Running running(this);
+    const qsizetype size = m_reader.partialSize();
+    if (m_handler == nullptr || size == 0)
+        return;
+    if (m_isPaused || m_partialMessage != m_messages || size - m_partialAt >= PartialProgress)
+        return watchPartial();
+    closeFor(Error::LimitExceeded,
+             QStringLiteral("a message was half received (%1 bytes) for %2 ms")
+                     .arg(size)
+                     .arg(m_limits.halfMessageTime.count()));
+}
+
+void StreamConnection::setReadingPaused(bool paused)
+{
+    if (m_isPaused == paused)
+        return;
+    m_isPaused = paused;
+    if (paused || m_handler == nullptr)
+        return;
+    // Something may have come meanwhile. What is half received has its whole time again: the pause was not the peer's.
+    if (m_partialTimer)
+        m_partialTimer->stop();
+    continueLater();
+}
+
+qsizetype StreamConnection::bytesToWrite() const
+{
+    return (m_queue != nullptr ? m_queue->size() : 0) + m_raw.size() - m_rawSent
+           + qsizetype(m_device->bytesToWrite());
+}
+
+// What the device took, or holds for the system to take.
+qsizetype StreamConnection::write(const char *data, qsizetype size)
+{
+    m_isInDevice = true;
+    const auto written = qsizetype(m_device->write(data, std::min(size, WriteSlice)));
+    if (m_socket != nullptr && written > 0 && m_socket->bytesToWrite() > 0)
+        m_socket->flush();
+    m_isInDevice = false;
+    if (written < 0) {
+        // Told from the event loop: writing happens where user code must not run.
+        m_isClosed = true;
+        continueLater();
+    }
+    return std::max<qsizetype>(written, 0);
+}
+
+void StreamConnection::flush()
+{
+    if (m_handler == nullptr || m_isInDevice || m_isClosed)
+        return;
+    const qsizetype before = m_queue->size();
+    if (before == 0 && m_raw.isEmpty())
+        return;
+    if (m_device->bytesToWrite() == 0) {
+        if (m_deflater || !m_raw.isEmpty()) {
+            while (writeRaw() && m_deflater && !m_queue->isEmpty())
+                compressSome();
+        }
+        if (!m_deflater && m_raw.isEmpty())
+            writeQueue();
+    }
+    if (m_queue->size() < before)
+        m_handler->outputDrained();
+}
+
+void StreamConnection::writeQueue()
+{
+    for (;;) {
+        const Writer::Segment segment = m_queue->front();
+        if (segment.size == 0)
+            return;
+        const qsizetype written = write(segment.data, segment.size);
+        m_queue->sent(written);
+        if (written == 0 || m_isClosed || (written < segment.size && m_device->bytesToWrite() > 0))
+            return;
+    }
+}
+
+// Writes preamble and compressed bytes; true if none is left.
+bool StreamConnection::writeRaw()
+{
+    while (m_rawSent < m_raw.size()) {
+        const qsizetype written = write(m_raw.constData() + m_rawSent, m_raw.size() - m_rawSent);
+        m_rawSent += written;
+        if (written == 0 || m_isClosed
+            || (m_rawSent < m_raw.size() && m_device->bytesToWrite() > 0))
+            return false;
+    }
+    m_raw.clear();
+    m_rawSent = 0;
+    return m_device->bytesToWrite() == 0;
+}
+
+// Compresses messages, each ended by a sync flush, until there is a good deal to write.
+void StreamConnection::compressSome()
+{
+    while (!m_queue->isEmpty() && m_deflater->output().size() < CompressedSlice) {
+        const Writer::Segment segment = m_queue->front();
+        const qsizetype size = std::min({segment.size, m_queue->frontMessageSize(), WriteSlice});
+        const bool endsMessage = size == m_queue->frontMessageSize();
+        m_deflater->write(segment.data, size);
+        if (endsMessage)
+            m_deflater->flush();
+        m_queue->sent(size);
+    }
+    m_raw = std::exchange(m_deflater->output(), QByteArray());
+    m_rawSent = 0;
+}
+
+bool StreamConnection::flushAndWait(std::chrono::milliseconds time)
+{
+    const Running running(this);
+    QElapsedTimer timer;
+    timer.start();
+    const bool wasWaiting =
+            std::exchange(m_isWaiting, true); // nobody wants to hear of what is read while waiting
+    flush();
+    while (m_handler != nullptr && !m_isClosed && bytesToWrite() > 0) {
+        const auto left = time.count() - timer.elapsed();
+        if (left <= 0 || !m_device->waitForBytesWritten(int(left)))
+            break;
+        flush();
+    }
+    m_isWaiting = wasWaiting;
+    continueLater();
+    return m_handler != nullptr && bytesToWrite() == 0;
+}
+
+Error StreamConnection::deviceError() const
+{
+    const QString why = m_socket != nullptr ? m_socket->errorString() : m_device->errorString();
+    return Error(Error::ConnectionLost,
+                 QStringLiteral("the connection to %1 was lost: %2").arg(m_peerName, why));
+}
+
+void StreamConnection::closeFor(Error::Code code, const QString &what)
+{
+    if (m_handler == nullptr)
+        return;
+    qCWarning(lcTransport).noquote()
+            << "closing the connection to" << m_peerName + QLatin1String(": received") << what;
+    lost(Error(
+            code,
+            QStringLiteral("the connection to %1 was closed: received %2").arg(m_peerName, what)));
+}
+
+void StreamConnection::lost(const Error &reason)
+{
+    const Running running(this);
+    if (ConnectionHandler *const handler = std::exchange(m_handler, nullptr)) {
+        m_turn->unschedule(this);
+        handler->connectionClosed(reason);
+    }
+}
+
+void StreamConnection::release()
+{
+    m_handler = nullptr;
+    m_queue = nullptr;
+    m_turn->unschedule(this);
+    m_partialTimer.reset();
+    m_device->disconnect(this);
+    if (m_socket != nullptr && m_socket->bytesToWrite() == 0)
+        m_socket->disconnectFromHost();
+    m_device->close();
+    if (m_depth == 0)
+        delete this;
+}
+
+} // namespace MsgpackRpc

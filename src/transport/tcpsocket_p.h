@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QtNetwork/QAbstractSocket>
+
+namespace MsgpackRpc {
+
+/// A TCP socket without buffers of its own: what is read goes from the system straight into the reader's buffer, and
+/// what is written leaves at once (doc/decisions/unbuffered-sockets). A QTcpSocket that is accepted is always buffered.
+class TcpSocket final : public QAbstractSocket
+{
+    Q_OBJECT
+
+public:
+    explicit TcpSocket(QObject *parent = nullptr)
+        : QAbstractSocket(QAbstractSocket::TcpSocket, parent)
+    {
+    }
+
+    /// Begins to connect.
+    void connectTo(const QString &host, quint16 port)
+    {
+        connectToHost(host, port, ReadWrite | Unbuffered);
+    }
+    /// Takes an accepted connection.
+    bool accept(qintptr descriptor)
+    {
+        return setSocketDescriptor(descriptor, ConnectedState, ReadWrite | Unbuffered);
+    }
+    /// Sets what every connection of ours has: no delay for small segments, and keep-alive probes after so many
+    /// seconds without traffic (0: none).
+    void tune(int keepAliveSeconds);
+};
+
+} // namespace MsgpackRpc

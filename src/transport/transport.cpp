@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/transport_p.h"
+
+#include "base/logging_p.h"
+
+#include <QtCore/QElapsedTimer>
+#include <QtCore/QRandomGenerator>
+
+#include <algorithm>
+
+namespace MsgpackRpc {
+
+Transport::Transport(TransportOwner &owner, const TransportSettings &settings,
+                     TransportOption option)
+    : m_owner(owner),
+      m_settings(settings),
+      m_queue(settings.format),
+      m_option(option),
+      m_isPassive(false)
+{
+}
+
+Transport::Transport(TransportOwner &owner, const TransportSettings &settings,
+                     std::unique_ptr<QIODevice> accepted)
+    : m_owner(owner), m_settings(settings), m_queue(settings.format), m_isPassive(true)
+{
+    adopt(std::move(accepted), StreamConnection::Passive);
+}
+
+Transport::~Transport()
+{
+    endConnection();
+}
+
+void Transport::endConnection()
+{
+    if (StreamConnection *const connection = std::exchange(m_connection, nullptr))
+        connection->release();
+    if (m_connector) {
+        m_connector->disconnect();
+        m_connector.release()->deleteLater();
+    }
+    if (m_timer)
+        m_timer->stop();
+    m_isWaiting = false;
+}
+
+void Transport::setState(State state)
+{
+    if (m_state == state)
+        return;
+    m_state = state;
+    m_owner.stateChanged(*this);
+}
+
+void Transport::open()
+{
+    if (m_isPassive || m_connection != nullptr || m_connector || m_isWaiting)
+        return;
+    m_attempts = 0;
+    attempt();
+}
+
+void Transport::attempt()
+{
+    m_isWaiting = false;
+    m_connector = m_settings.connector ? m_settings.connector() : Connector::create(m_settings.url);
+    if (!m_timer)
+        m_timer = std::make_unique<Timer>([this] { onTimer(); });
+    ++m_attempts;
+    m_connector->setKeepAlive(m_settings.keepAlive);
+    QObject::connect(m_connector.get(), &Connector::connected, m_connector.get(),
+                     [this] { deviceConnected(); });
+    QObject::connect(m_connector.get(), &Connector::failed, m_connector.get(),
+                     [this](const QString &reason) { attemptFailed(reason); });
+    if (m_settings.connectTimeout.count() >= 0)
+        m_timer->start(m_settings.connectTimeout);
+    setState(Connecting);
+    m_connector->start();
+}
+
+void Transport::onTimer()
+{
+    if (m_isWaiting)
+        attempt();
+    else
+        attemptFailed(QStringLiteral("no connection within %1 ms")
+                              .arg(m_settings.connectTimeout.count()));
+}
+
+// Doubles with each attempt up to the maximum, and is varied by a quarter either way.
+std::chrono::milliseconds Transport::nextDelay() const
+{
+    const Reconnect &reconnect = m_settings.reconnect;
+    const int doublings = std::min(m_attempts - 1, 20);
+    const double delay = std::min(double(reconnect.initialDelay.count()) * double(1 << doublings),
+                                  double(reconnect.maximumDelay.count()));
+    return std::chrono::milliseconds(
+            qint64(delay * (0.75 + QRandomGenerator::global()->bounded(0.5))));
+}
+
+void Transport::attemptFailed(const QString &reason)
+{
+    const bool isUsable = m_connector->isUsable();
+    m_connector->disconnect();
+    m_connector.release()->deleteLater();
+    m_timer->stop();
+    if (!isUsable)
+        return giveUp(Error::NotConnectable, reason);
+    const Reconnect &reconnect = m_settings.reconnect;
+    qCDebug(lcTransport).noquote() << "attempt" << m_attempts << "to connect to"
+                                   << m_settings.url.toString() << "failed:" << reason;
+    if (m_attempts < std::max(reconnect.attempts, 1)) {
+        m_isWaiting = true;
+        m_timer->start(nextDelay());
+        return;
+    }
+    if (reconnect.mode == Reconnect::Always) {
+        m_isWaiting = true;
+        m_attempts = 0;
+        m_timer->start(reconnect.maximumDelay);
+    }
+    giveUp(Error::ConnectFailed, QStringLiteral("cannot connect to %1: %2 (%3 attempts)")
+                                         .arg(m_settings.url.toString(), reason)
+                                         .arg(std::max(reconnect.attempts, 1)));
+}
+
+void Transport::reopen()
+{
+    if (m_isPassive || m_connection != nullptr || m_connector || m_isWaiting)
+        return;
+    if (m_settings.reconnect.mode == Reconnect::Always && m_queue.isEmpty()) {
+        // Not at once: a peer that accepts and closes would be connected to without end.
+        if (!m_timer)
+            m_timer = std::make_unique<Timer>([this] { onTimer(); });
+        m_isWaiting = true;
+        m_attempts = 1;
+        m_timer->start(nextDelay());
+        m_attempts = 0;
+        setState(Connecting);
+    } else if (!m_queue.isEmpty()) {
+        open();
+    }
+}
+
+void Transport::giveUp(Error::Code code, const QString &why)
+{
+    m_dropped = m_queue.count();
+    m_queue.clear();
+    if (!m_isWaiting)
+        m_state = Unconnected;
+    m_owner.connectFailed(*this, Error(code, why));
+}
+
+void Transport::deviceConnected()
+{
+    m_timer->stop();
+    m_attempts = 0;
+    std::unique_ptr<QIODevice> device = m_connector->takeDevice();
+    m_connector->disconnect();
+    m_connector.release()->deleteLater();
+    adopt(std::move(device), StreamConnection::Active);
+    setState(Connected);
+}
+
+void Transport::adopt(std::unique_ptr<QIODevice> device, StreamConnection::Role role)
+{
+    ++m_generation;
+    m_connection = new StreamConnection(std::move(device), role, m_settings.limits, m_queue, *this);
+    m_connection->setAcceptedOptions(m_settings.accepted);
+    if (role == StreamConnection::Active)
+        m_connection->sendOption(m_option.exchange());
+    else
+        m_state = Connected;
+    m_connection->outputAdded();
+}
+
+void Transport::connectionClosed(const Error &reason)
+{
+    const quint64 firstUnsent = m_queue.firstUnsent();
+    m_queue.dropPartial();
+    m_queue.removeAnswers();
+    endConnection();
+    m_state = Unconnected;
+    m_owner.connectionLost(*this, firstUnsent, reason);
+}
+
+void Transport::flush()
+{
+    if (m_connection != nullptr)
+        m_connection->flush();
+}
+
+bool Transport::flushAndWait(std::chrono::milliseconds time)
+{
+    QElapsedTimer timer;
+    timer.start();
+    if (m_queue.isEmpty() && m_connection == nullptr)
+        return true;
+    if (m_connection == nullptr && m_connector && !m_connector->waitForConnected(time))
+        return false;
+    const auto left = time - std::chrono::milliseconds(timer.elapsed());
+    return m_connection != nullptr
+           && m_connection->flushAndWait(std::max(left, std::chrono::milliseconds(0)));
+}
+
+void Transport::close()
+{
+    flushAndWait(m_settings.limits.closeTime);
+    endConnection();
+    m_queue.clear();
+    m_state = Unconnected;
+}
+
+} // namespace MsgpackRpc

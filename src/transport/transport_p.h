@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock_p.h"
+#include "transport/connector_p.h"
+#include "transport/streamconnection_p.h"
+#include "wire/outputqueue_p.h"
+
+#include <MsgpackRpc/error.h>
+#include <MsgpackRpc/limits.h>
+#include <MsgpackRpc/options.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace MsgpackRpc {
+
+class Transport;
+
+/// What a transport is made with. Read at each connect.
+struct TransportSettings
+{
+    QUrl url;
+    Limits limits;
+    Reconnect reconnect;
+    std::chrono::milliseconds connectTimeout{5'000};
+    int keepAlive = 0; // seconds
+    TransportOption accepted = TransportOption::Deflate; // what a peer may ask for
+    WireFormat format = WireFormat::Modern;
+    std::function<std::unique_ptr<Connector>()> connector; // replaces the URL's
+};
+
+/// Who owns a transport. May delete the transport in any of these but outputDrained() and stateChanged().
+class TransportOwner
+{
+public:
+    /// A message has arrived on \a transport.
+    virtual void messageReceived(Transport &transport, Message &message) = 0;
+    /// The connection was lost. Messages before number \a firstUnsent had been written, at least in part.
+    virtual void connectionLost(Transport &transport, quint64 firstUnsent, const Error &error) = 0;
+    /// Every attempt to connect has failed; what waited in the queue is dropped.
+    virtual void connectFailed(Transport &transport, const Error &error) = 0;
+    /// The transport's state is another.
+    virtual void stateChanged(Transport &transport) = 0;
+    /// Less waits to be sent than before.
+    virtual void outputDrained(Transport &transport) = 0;
+
+protected:
+    TransportOwner() = default;
+    ~TransportOwner() = default;
+    Q_DISABLE_COPY_MOVE(TransportOwner)
+};
+
+/// Messages to and from one peer with one option: a queue that outlives connections, and the connection, which is made
+/// when it is needed and made again when it was lost. One that was accepted is never made again.
+class Transport final : private ConnectionHandler
+{
+public:
+    enum State : quint8 { Unconnected, Connecting, Connected };
+
+    /// Connects by itself.
+    Transport(TransportOwner &owner, const TransportSettings &settings, TransportOption option);
+    /// Carries on an accepted connection.
+    Transport(TransportOwner &owner, const TransportSettings &settings,
+              std::unique_ptr<QIODevice> accepted);
+    ~Transport();
+
+    /// What is to be sent. After commit(), outputAdded() is to be called.
+    OutputQueue &queue() noexcept { return m_queue; }
+    /// A message was added to the queue.
+    void outputAdded()
+    {
+        if (Q_LIKELY(m_connection != nullptr))
+            m_connection->outputAdded();
+        else
+            open();
+    }
+    /// Connects, if there is no connection and none is being made.
+    void open();
+    /// Connects again after a loss, if something waits or it is always to be connected.
+    void reopen();
+    /// Ends the connection, or the attempt, after waiting for at most Limits::closeTime for notifications and answers
+    /// to be sent.
+    void close();
+    /// Sends what waits as far as the system takes it, without blocking.
+    void flush();
+    /// Waits for at most \a time until everything is sent. Runs no event loop.
+    bool flushAndWait(std::chrono::milliseconds time);
+
+    State state() const noexcept { return m_state; }
+    TransportOption option() const noexcept { return m_option; }
+    /// The connection; null if there is none.
+    StreamConnection *connection() const noexcept { return m_connection; }
+    /// How many messages were dropped when connecting has failed.
+    qsizetype takeDropped() noexcept { return std::exchange(m_dropped, 0); }
+    /// True for one that was accepted.
+    bool isPassive() const noexcept { return m_isPassive; }
+    /// Counts connections, to tell those of before from that of now.
+    quint32 generation() const noexcept { return m_generation; }
+
+private:
+    void messageReceived(Message &message) override { m_owner.messageReceived(*this, message); }
+    void connectionClosed(const Error &reason) override;
+    void outputDrained() override { m_owner.outputDrained(*this); }
+
+    void attempt();
+    void onTimer();
+    void attemptFailed(const QString &reason);
+    void deviceConnected();
+    void adopt(std::unique_ptr<QIODevice> device, StreamConnection::Role role);
+    void giveUp(Error::Code code, const QString &why);
+    void setState(State state);
+    void endConnection();
+    std::chrono::milliseconds nextDelay() const;
+
+    TransportOwner &m_owner;
+    const TransportSettings &m_settings;
+    OutputQueue m_queue;
+    StreamConnection *m_connection = nullptr; // deletes itself after release()
+    std::unique_ptr<Connector> m_connector;
+    std::unique_ptr<Timer> m_timer; // of an attempt, or until the next
+    int m_attempts = 0;
+    qsizetype m_dropped = 0;
+    quint32 m_generation = 0;
+    State m_state = Unconnected;
+    TransportOption m_option;
+    bool m_isPassive;
+    bool m_isWaiting = false; // for the next attempt
+};
+
+} // namespace MsgpackRpc

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/turn_p.h"
+
+#include <QtCore/QAbstractEventDispatcher>
+#include <QtCore/QCoreApplication>
+#include <QtCore/QEvent>
+
+#include <algorithm>
+
+namespace MsgpackRpc {
+
+TurnClient::~TurnClient()
+{
+    if (m_turn != nullptr)
+        m_turn->unschedule(this);
+}
+
+std::shared_ptr<Turn> Turn::current()
+{
+    static thread_local std::weak_ptr<Turn> ofThread;
+    std::shared_ptr<Turn> turn = ofThread.lock();
+    if (!turn) {
+        turn.reset(new Turn);
+        ofThread = turn;
+    }
+    return turn;
+}
+
+Turn::Turn()
+{
+    attach();
+}
+
+Turn::~Turn()
+{
+    for (TurnClient *const client : m_clients) {
+        if (client != nullptr)
+            client->m_turn = nullptr;
+    }
+}
+
+// A thread that runs no event loop yet has no dispatcher: an event tells when there is one.
+void Turn::attach()
+{
+    m_dispatcher = QAbstractEventDispatcher::instance();
+    if (m_dispatcher == nullptr)
+        return;
+    connect(m_dispatcher, &QAbstractEventDispatcher::aboutToBlock, this, &Turn::end);
+    connect(m_dispatcher, &QAbstractEventDispatcher::awake, this, &Turn::end);
+    connect(m_dispatcher, &QObject::destroyed, this, [this] { m_dispatcher = nullptr; });
+}
+
+void Turn::add(TurnClient *client)
+{
+    client->m_turn = this;
+    m_clients.push_back(client);
+    if (Q_UNLIKELY(m_dispatcher == nullptr) && m_clients.size() == 1)
+        QCoreApplication::postEvent(this, new QEvent(QEvent::User));
+}
+
+void Turn::unschedule(TurnClient *client) noexcept
+{
+    client->m_turn = nullptr;
+    for (std::vector<TurnClient *> *list : {&m_clients, &m_ending})
+        std::replace(list->begin(), list->end(), client, static_cast<TurnClient *>(nullptr));
+}
+
+bool Turn::event(QEvent *event)
+{
+    if (event->type() != QEvent::User)
+        return QObject::event(event);
+    if (m_dispatcher == nullptr)
+        attach();
+    end();
+    return true;
+}
+
+void Turn::end()
+{
+    if (m_clients.empty())
+        return;
+    m_ending.swap(m_clients);
+    for (size_t i = 0; i < m_ending.size(); ++i) {
+        TurnClient *const client = m_ending[i];
+        if (client == nullptr)
+            continue;
+        client->m_turn = nullptr;
+        client->endOfTurn();
+    }
+    m_ending.clear();
+    // The loop may be about to wait: what was scheduled by these must not wait with it.
+    if (!m_clients.empty())
+        QCoreApplication::postEvent(this, new QEvent(QEvent::User));
+}
+
+} // namespace MsgpackRpc

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QtCore/QByteArray>
+#include <QtCore/QString>
+
+#include <memory>
+
+struct z_stream_s;
+
+namespace MsgpackRpc {
+
+/// One direction of a compressed connection, sending: a zlib stream (RFC 1950) that lives as long as the connection,
+/// with a sync flush at the end of each message (doc/protocol, "Deflate").
+class Deflater
+{
+public:
+    Deflater();
+    ~Deflater();
+
+    /// Compresses \a size bytes of a message.
+    void write(const char *data, qsizetype size);
+    /// Ends the message: what was written can be decompressed by the peer.
+    void flush();
+    /// Compressed bytes, to be taken by the caller.
+    QByteArray &output() { return m_output; }
+
+private:
+    void run(int flush);
+    struct End
+    {
+        void operator()(z_stream_s *stream) const;
+    };
+    std::unique_ptr<z_stream_s, End> m_stream;
+    QByteArray m_output;
+};
+
+/// One direction of a compressed connection, receiving.
+class Inflater
+{
+public:
+    Inflater();
+    ~Inflater();
+
+    /// Gives compressed bytes.
+    void add(const QByteArray &bytes);
+    /// Decompresses at most \a size bytes to \a to. Returns how many; 0 if more input is needed; -1 on bad data, or if
+    /// the peer has ended the stream, which must not end before the connection.
+    qsizetype read(char *to, qsizetype size);
+    /// True if read() may have more to give.
+    bool hasInput() const noexcept { return m_position < m_input.size() || m_mayHaveOutput; }
+    /// What was wrong, after -1.
+    QString error() const { return m_error; }
+
+private:
+    struct End
+    {
+        void operator()(z_stream_s *stream) const;
+    };
+    std::unique_ptr<z_stream_s, End> m_stream;
+    QByteArray m_input;
+    qsizetype m_position = 0;
+    bool m_mayHaveOutput = false;
+    QString m_error;
+};
+
+} // namespace MsgpackRpc

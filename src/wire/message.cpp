@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/message_p.h"
+
+#include "wire/scanner_p.h"
+
+#include <MsgpackRpc/reader.h>
+
+#include <limits>
+
+namespace MsgpackRpc {
+
+namespace {
+
+QByteArrayView element(const char *data, const Scanner &scanner, int index)
+{
+    const qsizetype begin = scanner.offset(index);
+    const bool isLast = quint32(index) + 1 == scanner.count();
+    const qsizetype end = isLast || index + 1 == Scanner::KeptElements ? scanner.size()
+                                                                       : scanner.offset(index + 1);
+    return QByteArrayView(data + begin, end - begin);
+}
+
+bool readMsgid(QByteArrayView bytes, quint32 &msgid)
+{
+    quint64 number = 0;
+    if (!Reader(bytes).readUnsigned(number) || number > std::numeric_limits<quint32>::max())
+        return false;
+    msgid = quint32(number);
+    return true;
+}
+
+// A missing, nil or unreadable entry asks for nothing (doc/protocol, "Stream options").
+quint64 readFlags(const char *data, const Scanner &scanner, int index)
+{
+    quint64 flags = 0;
+    if (quint32(index) >= scanner.count()
+        || !Reader(element(data, scanner, index)).readUnsigned(flags))
+        return 0;
+    return flags;
+}
+
+struct Shape
+{
+    quint32 elements;
+    const char *text;
+};
+
+constexpr Shape shapes[] = {
+        {4, "a request is [0, msgid, method, params]"},
+        {4, "a response is [1, msgid, error, result]"},
+        {3, "a notification is [2, method, params]"},
+        {2, "a SESSION message is [3, address]"},
+        {0, "an OPTION message is [4, tx, rx]"},
+};
+
+} // namespace
+
+void Message::setFault(Fault what, const QString &text)
+{
+    fault = what;
+    faultText = text;
+}
+
+void Message::parse(const char *data, const Scanner &scanner)
+{
+    if (Q_UNLIKELY(fault != None))
+        setFault(None, QString());
+    const uchar first = uchar(data[scanner.offset(0)]);
+    qint64 number = first;
+    if (first > 4) {
+        Reader reader(element(data, scanner, 0));
+        if (!reader.readSigned(number) || number < 0 || number > 4)
+            return setFault(Fatal,
+                            QStringLiteral("a message of unknown type: expected 0 to 4, got %1")
+                                    .arg(Reader(element(data, scanner, 0)).describe()));
+    }
+    type = Type(number);
+    const Shape &shape = shapes[type];
+    if (type != Option && scanner.count() != shape.elements)
+        return setFault(Fatal, QStringLiteral("%1, got an array of %2")
+                                       .arg(QLatin1String(shape.text))
+                                       .arg(scanner.count()));
+
+    switch (type) {
+    case Request:
+    case Response:
+        if (Q_UNLIKELY(!readMsgid(element(data, scanner, 1), msgid)))
+            return setFault(Fatal, QStringLiteral("%1, got as msgid %2")
+                                           .arg(QLatin1String(shape.text),
+                                                Reader(element(data, scanner, 1)).describe()));
+        if (type == Request)
+            return parseCall(data, scanner, 2);
+        error = element(data, scanner, 2);
+        result = element(data, scanner, 3);
+        return;
+    case Notify:
+        return parseCall(data, scanner, 1);
+    case Session:
+        if (!Reader(element(data, scanner, 1)).readBytesView(address))
+            setFault(Fatal, QStringLiteral("%1, got as address %2")
+                                    .arg(QLatin1String(shape.text),
+                                         Reader(element(data, scanner, 1)).describe()));
+        return;
+    case Option:
+        return parseOption(data, scanner);
+    }
+}
+
+void Message::parseCall(const char *data, const Scanner &scanner, int methodIndex)
+{
+    params = element(data, scanner, methodIndex + 1);
+    Reader reader(element(data, scanner, methodIndex));
+    method.isNumber = false;
+    if (Q_LIKELY(reader.readBytesView(method.name))) {
+        // the usual case
+    } else if (reader.kind() == Reader::Integer && reader.readSigned(method.number)) {
+        method.isNumber = true;
+    } else {
+        return setFault(BadCall,
+                        QStringLiteral("a method is text or an integer, got %1")
+                                .arg(Reader(element(data, scanner, methodIndex)).describe()));
+    }
+    // An empty map is Lua's empty array.
+    const uchar first = uchar(params.front());
+    if (Q_UNLIKELY((first & 0xf0) != 0x90 && first != 0xdc && first != 0xdd && first != 0x80))
+        setFault(BadCall,
+                 QStringLiteral("params are an array, got %1").arg(Reader(params).describe()));
+}
+
+void Message::parseOption(const char *data, const Scanner &scanner)
+{
+    const quint64 tx = readFlags(data, scanner, 1);
+    // We would have to understand how the sender changes its stream; what it asks of ours we may leave undone.
+    if ((tx & ~quint64(StreamOption::DeflateFlag)) != 0)
+        setFault(Fatal,
+                 QStringLiteral("an OPTION message announces a stream with unknown options 0x%1")
+                         .arg(tx, 0, 16));
+    option.tx.flags = quint32(tx & StreamOption::DeflateFlag);
+    option.rx.flags = quint32(readFlags(data, scanner, 2) & StreamOption::DeflateFlag);
+}
+
+} // namespace MsgpackRpc

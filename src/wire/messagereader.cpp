@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/messagereader_p.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace MsgpackRpc {
+
+namespace {
+
+constexpr size_t KeptBlocks = 4;
+// A message of this size or more is not moved about within a block but gets a buffer of its own.
+constexpr qsizetype LargeMessage = BlockPool::BlockSize / 2;
+// Bytes that are certainly missing, from which on they are read into place.
+constexpr qsizetype DirectRead = 16 * 1024;
+constexpr qsizetype FirstLarge = 256 * 1024;
+
+} // namespace
+
+BlockPool::Block BlockPool::take()
+{
+    if (m_free.empty())
+        return Block(new char[size_t(BlockSize)]);
+    Block block = std::move(m_free.back());
+    m_free.pop_back();
+    return block;
+}
+
+void BlockPool::give(Block block)
+{
+    if (m_free.size() < KeptBlocks)
+        m_free.push_back(std::move(block));
+}
+
+MessageReader::MessageReader(const Limits &limits, BlockPool &pool)
+    : m_scanner(limits), m_pool(pool)
+{
+}
+
+MessageReader::~MessageReader()
+{
+    if (m_block)
+        m_pool.give(std::move(m_block));
+}
+
+void MessageReader::release()
+{
+    if (m_block && m_begin == m_end) {
+        m_pool.give(std::move(m_block));
+        m_begin = m_scanned = m_end = 0;
+    }
+}
+
+// Nothing waits in the block, and so much is missing that it may be read to where it belongs.
+bool MessageReader::readsDirectly() const noexcept
+{
+    return m_isLarge && m_scanned == m_end && m_scanner.missing() >= DirectRead;
+}
+
+MessageReader::Space MessageReader::space()
+{
+    if (readsDirectly()) {
+        const qsizetype missing = m_scanner.missing();
+        if (m_large.size() == m_largeSize) {
+            const qsizetype wanted =
+                    std::min(m_largeSize + missing, std::max(FirstLarge, m_largeSize * 2));
+            m_large.reserve(wanted);
+            m_large.resize(wanted);
+        }
+        return {m_large.data() + m_largeSize, std::min(missing, m_large.size() - m_largeSize)};
+    }
+    if (!m_block)
+        m_block = m_pool.take();
+    if (m_begin == m_end)
+        m_begin = m_scanned = m_end = 0;
+    else if (m_end == BlockPool::BlockSize)
+        compact();
+    return {m_block.get() + m_end, BlockPool::BlockSize - m_end};
+}
+
+void MessageReader::added(qsizetype size)
+{
+    if (!readsDirectly()) {
+        m_end += size;
+        return;
+    }
+    const char *pos = m_large.constData() + m_largeSize;
+    m_largeSize += size;
+    const Scanner::Result result = m_scanner.scan(pos, m_large.constData() + m_largeSize);
+    m_largeComplete = result == Scanner::Complete;
+    m_hasFailed = result == Scanner::Failed;
+}
+
+void MessageReader::compact()
+{
+    std::memmove(m_block.get(), m_block.get() + m_begin, size_t(m_end - m_begin));
+    m_scanned -= m_begin;
+    m_end -= m_begin;
+    m_begin = 0;
+}
+
+// The message that is being scanned moves from the block, which it fills, into a buffer of its own.
+void MessageReader::enlarge()
+{
+    m_isLarge = true;
+    m_large = QByteArray(m_block.get() + m_begin, m_end - m_begin);
+    m_largeSize = m_large.size();
+    m_begin = m_scanned = m_end;
+}
+
+void MessageReader::finishLarge(Message &message)
+{
+    m_large.truncate(m_largeSize);
+    message.frame = std::move(m_large);
+    m_large = QByteArray();
+    m_isLarge = m_largeComplete = false;
+    m_largeSize = 0;
+    message.parse(message.frame.constData(), m_scanner);
+    m_scanner.reset();
+}
+
+Scanner::Result MessageReader::next(Message &message)
+{
+    if (m_hasFailed)
+        return Scanner::Failed;
+    if (m_largeComplete) {
+        finishLarge(message);
+        return Scanner::Complete;
+    }
+    if (m_scanned == m_end)
+        return Scanner::NeedMore;
+    const char *const data = m_block.get();
+    const char *pos = data + m_scanned;
+    const Scanner::Result result = m_scanner.scan(pos, data + m_end);
+    const qsizetype from = m_scanned;
+    m_scanned = pos - data;
+    m_hasFailed = result == Scanner::Failed;
+    if (m_isLarge) {
+        m_large.truncate(m_largeSize);
+        m_large.append(data + from, m_scanned - from);
+        m_largeSize = m_large.size();
+        m_begin = m_scanned;
+        if (result == Scanner::Complete)
+            finishLarge(message);
+        return result;
+    }
+    if (result == Scanner::Complete) {
+        if (Q_UNLIKELY(!message.frame.isNull()))
+            message.frame = QByteArray();
+        message.parse(data + m_begin, m_scanner);
+        m_scanner.reset();
+        m_begin = m_scanned;
+    } else if (result == Scanner::NeedMore
+               && m_scanner.size() + m_scanner.missing() >= LargeMessage) {
+        enlarge();
+    }
+    return result;
+}
+
+int MessageReader::peek() const noexcept
+{
+    return m_scanner.size() == 0 && m_scanned != m_end ? uchar(m_block[size_t(m_scanned)]) : -1;
+}
+
+QByteArray MessageReader::takeRest()
+{
+    const QByteArray rest(m_block.get() + m_scanned, m_end - m_scanned);
+    m_begin = m_scanned = m_end = 0;
+    return rest;
+}
+
+} // namespace MsgpackRpc

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "wire/message_p.h"
+#include "wire/scanner_p.h"
+
+#include <memory>
+#include <vector>
+
+namespace MsgpackRpc {
+
+/// Buffers of one size that the connections of a thread take for as long as they have bytes in them, so that an idle
+/// connection holds none. Not thread-safe.
+class BlockPool
+{
+public:
+    static constexpr qsizetype BlockSize = 64 * 1024;
+    using Block = std::unique_ptr<char[]>;
+
+    /// A block; its bytes are undefined.
+    Block take();
+    /// Gives \a block back.
+    void give(Block block);
+
+private:
+    std::vector<Block> m_free;
+};
+
+/// Makes messages of bytes. Knows no device: bytes are put into space() and announced by added(), and next() gives the
+/// messages, one at a time.
+///
+/// Small messages are found where they lie, in a block of the pool. A message that has no room there gets a
+/// QByteArray of its own, which grows with what has arrived, never by what was only announced.
+class MessageReader
+{
+public:
+    struct Space
+    {
+        char *data;
+        qsizetype size;
+    };
+
+    MessageReader(const Limits &limits, BlockPool &pool);
+    ~MessageReader();
+
+    /// Where the next bytes go, at least one and at most so many.
+    Space space();
+    /// \a size bytes have been put into the last space().
+    void added(qsizetype size);
+
+    /// The next message, if it is complete. Reentrant: what \a message points to holds until space() or next() is
+    /// called again.
+    Scanner::Result next(Message &message);
+    /// True if next() might have something to give.
+    bool hasUnread() const noexcept { return m_scanned != m_end; }
+    /// The next byte at a message boundary; -1 if there is none, or within a message.
+    int peek() const noexcept;
+    /// Takes everything after the last message away, uninterpreted.
+    QByteArray takeRest();
+
+    /// Bytes of a message that has begun but is not complete.
+    qsizetype partialSize() const noexcept { return m_scanner.size(); }
+    /// What was wrong, after Failed.
+    QString error() const { return m_scanner.error(); }
+    /// True if that was one of the limits.
+    bool exceedsLimit() const noexcept { return m_scanner.exceedsLimit(); }
+    /// Gives the block back if it is empty.
+    void release();
+
+private:
+    void compact();
+    void enlarge();
+    bool readsDirectly() const noexcept;
+    void finishLarge(Message &message);
+
+    Scanner m_scanner;
+    BlockPool &m_pool;
+    BlockPool::Block m_block;
+    qsizetype m_begin = 0; // of the message that is being scanned, within the block
+    qsizetype m_scanned = 0;
+    qsizetype m_end = 0;
+    bool m_isLarge = false;
+    bool m_largeComplete = false;
+    bool m_hasFailed = false;
+    QByteArray m_large; // its size is what is reserved
+    qsizetype m_largeSize = 0;
+};
+
+} // namespace MsgpackRpc

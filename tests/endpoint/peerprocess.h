@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QtCore/QProcess>
+#include <QtCore/QUrl>
+
+/// The program testpeer, listening; ended with this.
+class PeerProcess
+{
+public:
+    explicit PeerProcess(const QString &url = QStringLiteral("tcp://127.0.0.1:0"))
+    {
+        m_process.setProcessChannelMode(QProcess::ForwardedErrorChannel);
+        m_process.start(QStringLiteral(TESTPEER), {url});
+        while (m_url.isEmpty() && m_process.waitForReadyRead(20'000)) {
+            if (m_process.canReadLine())
+                m_url = QUrl(QString::fromUtf8(m_process.readLine()).section(u' ', 1).trimmed());
+        }
+    }
+    ~PeerProcess() { kill(); }
+
+    /// Where it listens; empty if it could not be started.
+    QUrl url() const { return m_url; }
+    /// SIGKILL.
+    void kill()
+    {
+        m_process.kill();
+        m_process.waitForFinished(5'000);
+    }
+
+private:
+    QProcess m_process;
+    QUrl m_url;
+};

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Each limit, reached: an error on the call, backpressure, or the end of that one connection.
+#include <MsgpackRpc/Client>
+#include <MsgpackRpc/Responder>
+#include <MsgpackRpc/Server>
+#include <MsgpackRpc/Testing>
+
+#include <QtNetwork/QTcpServer>
+#include <QtNetwork/QTcpSocket>
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+
+using namespace std::chrono_literals;
+using MsgpackRpc::Client;
+using MsgpackRpc::Error;
+using MsgpackRpc::Limits;
+
+class tst_Limits : public QObject
+{
+    Q_OBJECT
+
+private Q_SLOTS:
+    void sentMessageBytes();
+    void receivedMessageBytes();
+    void depth();
+    void items();
+    void inflatedBytes();
+    void queuedBytes();
+    void pendingCalls();
+    void requestsInWork();
+    void peerThatReadsNoAnswers();
+    void connections();
+    void connectionsPerAddress();
+    void halfMessage();
+    void halfMessageThatGrows();
+    void timeoutWindow_data();
+    void timeoutWindow();
+    void connectTimeout();
+    void closeTime();
+    void resultTooLarge();
+
+private:
+    std::unique_ptr<MsgpackRpc::Server> serve(const Limits &limits,
+                                              const QUrl &url = QUrl("memory:limits"));
+};
+
+std::unique_ptr<MsgpackRpc::Server> tst_Limits::serve(const Limits &limits, const QUrl &url)
+{
+    auto server = std::make_unique<MsgpackRpc::Server>();
+    server->bind("echo", [](const QVariant &x) { return x; });
+    server->bind("size", [](const QByteArray &x) { return x.size(); });
+    server->setLimits(limits);
+    if (!server->listen(url))
+        qFatal("%s", qPrintable(server->error().message()));
+    return server;
+}
+
+void tst_Limits::sentMessageBytes()
+{
+    const auto server = serve({});
+    Client client(QUrl("memory:limits"));
+    Limits limits;
+    limits.messageBytes = 1000;
+    client.setLimits(limits);
+    auto tooLarge = client.call<int>("size", QByteArray(1000, 'x'));
+    auto fits = client.call<int>("size", QByteArray(900, 'x'));
+    QVERIFY(tooLarge.waitForFinished(5s));
+    QCOMPARE(tooLarge.error().code(), Error::LimitExceeded);
+    QVERIFY(fits.waitForFinished(5s));
+    QCOMPARE(fits.result(), 900);
+}
+
+void tst_Limits::receivedMessageBytes()
+{
+    Limits limits;
+    limits.messageBytes = 100'000;
+    const auto server = serve(limits);
+    Client client(QUrl("memory:limits"));
+    QVERIFY(client.call<int>("size", QByteArray(99'000, 'x')).waitForFinished(5s));
+    auto tooLarge = client.call<int>("size", QByteArray(100'000, 'x'));
+    QVERIFY(tooLarge.waitForFinished(5s));
+    QCOMPARE(tooLarge.error().code(), Error::ConnectionLost);
+    auto again = client.call<int>("size", QByteArray(5, 'x'));
+    QVERIFY(again.waitForFinished(5s));
+    QCOMPARE(again.result(), 5);
+}
+
+void tst_Limits::depth()
+{
+    Limits limits;
+    limits.depth = 10;
+    const auto server = serve(limits);
+    Client client(QUrl("memory:limits"));
+    const auto nested = [](int depth) {
+        QVariant value = 1;
+        for (int i = 0; i < depth; ++i)
+            value = QVariantList{value};
+        return value;
+    };
+    auto good = client.call("echo", nested(8)); // within the message and its params
+    QVERIFY(good.waitForFinished(5s));
+    QVERIFY(!good.error());
+    auto bad = client.call("echo", nested(9));
+    QVERIFY(bad.waitForFinished(5s));
+    QCOMPARE(bad.error().code(), Error::ConnectionLost);
+}
+
+void tst_Limits::items()
+{
+    Limits limits;
+    limits.items = 100;
+    const auto server = serve(limits);
+    Client client(QUrl("memory:limits"));
+    auto good = client.call("echo", QList<int>(95)); // and four, and one
+    QVERIFY(good.waitForFinished(5s));
+    QVERIFY(!good.error());
+    auto bad = client.call("echo", QList<int>(96));
+    QVERIFY(bad.waitForFinished(5s));
+    QCOMPARE(bad.error().code(), Error::ConnectionLost);
+}
+
+void tst_Limits::inflatedBytes()
+{
+    Limits limits;
+    limits.inflatedBytes = 1'000'000;
+    const auto server = serve(limits);
+    Client client(QUrl("memory:limits"));
+    client.setTransportOption(MsgpackRpc::TransportOption::Deflate);
+    auto good = client.call<int>("size", QByteArray(900'000, '\0'));
+    QVERIFY(good.waitForFinished(5s));
+    QCOMPARE(good.result(), 900'000);
+    auto bomb = client.call<int>("size", QByteArray(10'000'000, '\0'));
+    QVERIFY(bomb.waitForFinished(5s));
+    QCOMPARE(bomb.error().code(), Error::ConnectionLost);
+}
+
+void tst_Limits::queuedBytes()
+{
+    QTcpServer silent; // accepts and reads nothing
+    QVERIFY(silent.listen(QHostAddress::LocalHost));
+    Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(silent.serverPort())));
+    Limits limits;
+    limits.queuedBytes = 1'000'000;
+    client.setLimits(limits);
+    QList<MsgpackRpc::PendingReply<QVariant>> replies;
+    for (int i = 0; i < 11; ++i)
+        replies.append(client.call("size", QByteArray(100'000, 'x')));
+    QSignalSpy dropped(&client, &Client::notificationDropped);
+    QVERIFY(!client.notify("size", QByteArray(100'000, 'x')));
+    QTRY_COMPARE(dropped.size(), 1);
+    QVERIFY(replies.constLast().isFinished());
+    QCOMPARE(replies.constLast().error().code(), Error::LimitExceeded);
+    QVERIFY(!replies.constFirst().isFinished());
+    QVERIFY(client.bytesToWrite() <= limits.queuedBytes + 100'000);
+}
+
+void tst_Limits::pendingCalls()
+{
+    const auto server = serve({});
+    Client client(QUrl("memory:limits"));
+    Limits limits;
+    limits.pendingCalls = 10;
+    client.setLimits(limits);
+    int good = 0;
+    int refused = 0;
+    for (int i = 0; i < 12; ++i) {
+        client.call("echo", i).then(this, [&] { ++good; }).onError(this, [&](const Error &error) {
+            QCOMPARE(error.code(), Error::LimitExceeded);
+            ++refused;
+        });
+    }
+    QTRY_COMPARE(good, 10);
+    QTRY_COMPARE(refused, 2);
+}
+
+void tst_Limits::requestsInWork()
+{
+    Limits limits;
+    limits.requestsInWork = 4;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    QList<MsgpackRpc::Responder> work;
+    server->bind("work", this, [&](MsgpackRpc::Responder responder) { work.append(responder); });
+    Client client(server->urls().constFirst());
+    int answered = 0;
+    for (int i = 0; i < 20; ++i)
+        client.call("work").then(this, [&] { ++answered; });
+    QTRY_COMPARE(work.size(), 4);
+    QCOMPARE(server->sessions().constFirst()->requestsInWork(), 4);
+    // Nothing more is read until one is answered.
+    Client other(server->urls().constFirst());
+    QVERIFY(other.call("echo", 1).waitForFinished(5s));
+    QCOMPARE(work.size(), 4);
+    work[0].result(1);
+    QTRY_COMPARE(work.size(), 5);
+    for (int i = 1; i < 20; ++i) {
+        QTRY_VERIFY(work.size() > i);
+        work[i].result(1);
+    }
+    QTRY_COMPARE(answered, 20);
+}
+
+// It is not read from once much waits for it; it gets everything when it reads again.
+void tst_Limits::peerThatReadsNoAnswers()
+{
+    Limits limits;
+    limits.queuedBytes = 8'000'000;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    int asked = 0;
+    server->bind("blob", this, [&] {
+        ++asked;
+        return QByteArray(100'000, 'x');
+    });
+    QTcpSocket peer;
+    peer.setReadBufferSize(1000);
+    peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
+    QVERIFY(peer.waitForConnected(5'000));
+    constexpr int Requests = 1000;
+    for (int i = 0; i < Requests; ++i)
+        peer.write(QByteArray::fromHex("940001a4626c6f6290"));
+    Client other(server->urls().constFirst());
+    int before = -1;
+    const auto isStill = [&] { // nothing more is asked while others are served
+        const bool still = asked == before;
+        before = asked;
+        return other.call("echo", 1).waitForFinished(5s) && still && asked > 0;
+    };
+    QTRY_VERIFY(isStill());
+    QVERIFY2(asked < Requests, qPrintable(QString::number(asked)));
+    QCOMPARE(server->sessions().size(), 2);
+    peer.setReadBufferSize(0);
+    qint64 received = 0;
+    const auto all = [&] {
+        received += peer.readAll().size();
+        return received >= Requests * 100'000LL;
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(all(), 30'000);
+    QCOMPARE(asked, Requests);
+}
+
+void tst_Limits::connections()
+{
+    Limits limits;
+    limits.connections = 3;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 3; ++i) {
+        clients.push_back(std::make_unique<Client>(server->urls().constFirst()));
+        QVERIFY(clients.back()->call("echo", 1).waitForFinished(5s));
+    }
+    Client late(server->urls().constFirst());
+    auto waiting = late.call("echo", 1);
+    QVERIFY(clients[0]->call("echo", 2).waitForFinished(5s));
+    QVERIFY(!waiting.isFinished());
+    QCOMPARE(server->sessions().size(), 3);
+    clients.erase(clients.begin());
+    QVERIFY(waiting.waitForFinished(5s));
+    QVERIFY(!waiting.error());
+    QCOMPARE(server->sessions().size(), 3);
+}
+
+void tst_Limits::connectionsPerAddress()
+{
+    Limits limits;
+    limits.connectionsPerAddress = 2;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    Client first(server->urls().constFirst());
+    Client second(server->urls().constFirst());
+    QVERIFY(first.call("echo", 1).waitForFinished(5s));
+    QVERIFY(second.call("echo", 1).waitForFinished(5s));
+    Client third(server->urls().constFirst());
+    MsgpackRpc::Reconnect reconnect;
+    reconnect.attempts = 1;
+    third.setReconnect(reconnect);
+    auto refused = third.call("echo", 1);
+    QVERIFY(refused.waitForFinished(5s));
+    QCOMPARE(refused.error().code(), Error::ConnectionLost);
+    QCOMPARE(server->sessions().size(), 2);
+    QVERIFY(second.call("echo", 1).waitForFinished(5s));
+}
+
+void tst_Limits::halfMessage()
+{
+    MsgpackRpc::Testing::Clock clock;
+    const auto server = serve({}, QUrl("tcp://127.0.0.1:0"));
+    QTcpSocket peer;
+    peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
+    QVERIFY(peer.waitForConnected(5'000));
+    peer.write(QByteArray::fromHex("9400"));
+    QTRY_COMPARE(server->sessions().size(), 1);
+    const auto advance = [&](std::chrono::milliseconds time) {
+        clock.advance(time);
+        return server->sessions().isEmpty();
+    };
+    QTRY_VERIFY(peer.bytesToWrite() == 0);
+    QVERIFY(!advance(29s));
+    QTRY_VERIFY(advance(1s));
+    QVERIFY(clock.elapsed() >= 30s);
+}
+
+void tst_Limits::halfMessageThatGrows()
+{
+    MsgpackRpc::Testing::Clock clock;
+    const auto server = serve({}, QUrl("tcp://127.0.0.1:0"));
+    QTcpSocket peer;
+    peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
+    QVERIFY(peer.waitForConnected(5'000));
+    peer.write(QByteArray::fromHex("940001a473697a6591c600100000"));
+    for (int i = 0; i < 10; ++i) {
+        peer.write(QByteArray(100'000, 'x'));
+        QTRY_COMPARE(peer.bytesToWrite(), 0);
+        QTRY_COMPARE(server->sessions().size(), 1);
+        clock.advance(25s);
+    }
+    peer.write(QByteArray(0x100000 - 1'000'000, 'x'));
+    QTRY_VERIFY(peer.bytesAvailable() > 0);
+    QCOMPARE(peer.readAll(), QByteArray::fromHex("940101c0ce00100000"));
+}
+
+void tst_Limits::timeoutWindow_data()
+{
+    QTest::addColumn<int>("timeout");
+    for (const int timeout : {1, 50, 100, 1000, 10'000, 3'600'000})
+        QTest::addRow("%d ms", timeout) << timeout;
+}
+
+// Not before its timeout, and at most 100 ms or a tenth after it.
+void tst_Limits::timeoutWindow()
+{
+    QFETCH(int, timeout);
+    MsgpackRpc::Testing::Clock clock;
+    const auto server = serve({});
+    QList<MsgpackRpc::Responder> never;
+    server->bind("hang", this, [&](MsgpackRpc::Responder responder) { never.append(responder); });
+    Client client(QUrl("memory:limits"));
+    client.setTimeout(-1ms);
+    auto endless = client.call("hang");
+    auto sooner = client.withTimeout(std::chrono::milliseconds(timeout / 2)).call("hang");
+    auto reply = client.withTimeout(std::chrono::milliseconds(timeout)).call("hang");
+    clock.advance(std::chrono::milliseconds(timeout - 1));
+    QVERIFY(!reply.isFinished());
+    clock.advance(std::chrono::milliseconds(1 + std::max(100, timeout / 10)));
+    QVERIFY(reply.isFinished());
+    QCOMPARE(reply.error().code(), Error::Timeout);
+    QVERIFY(sooner.isFinished());
+    QVERIFY(!endless.isFinished());
+    endless.cancel();
+}
+
+void tst_Limits::connectTimeout()
+{
+    MsgpackRpc::Testing::Clock clock;
+    QTcpServer full; // accepts nothing, and its backlog is full
+    full.setListenBacklogSize(1);
+    QVERIFY(full.listen(QHostAddress::LocalHost));
+    full.pauseAccepting();
+    std::vector<std::unique_ptr<QTcpSocket>> fill;
+    for (int i = 0; i < 4; ++i) {
+        fill.push_back(std::make_unique<QTcpSocket>());
+        fill.back()->connectToHost(QHostAddress::LocalHost, full.serverPort());
+    }
+    Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(full.serverPort())));
+    MsgpackRpc::Reconnect reconnect;
+    reconnect.attempts = 2;
+    client.setReconnect(reconnect);
+    client.setConnectTimeout(500ms);
+    client.setTimeout(-1ms);
+    auto reply = client.call("echo", 1);
+    clock.advance(499ms);
+    QVERIFY(!reply.isFinished());
+    QCOMPARE(client.state(), Client::Connecting);
+    clock.advance(2s);
+    QVERIFY(reply.isFinished());
+    QCOMPARE(reply.error().code(), Error::ConnectFailed);
+}
+
+void tst_Limits::closeTime()
+{
+    QTcpServer silent; // reads nothing
+    QVERIFY(silent.listen(QHostAddress::LocalHost));
+    QElapsedTimer timer;
+    {
+        Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(silent.serverPort())));
+        Limits limits;
+        limits.closeTime = 200ms;
+        client.setLimits(limits);
+        for (int i = 0; i < 20; ++i)
+            QVERIFY(client.notify("size", QByteArray(1'000'000, 'x')));
+        timer.start();
+    }
+    QVERIFY2(timer.elapsed() < 5'000, qPrintable(QString::number(timer.elapsed())));
+}
+
+void tst_Limits::resultTooLarge()
+{
+    Limits limits;
+    limits.messageBytes = 100'000;
+    const auto server = serve(limits);
+    server->bind("blob", [](int size) { return QByteArray(size, 'x'); });
+    Client client(QUrl("memory:limits"));
+    auto reply = client.call<QByteArray>("blob", 100'000);
+    QVERIFY(reply.waitForFinished(5s));
+    QCOMPARE(reply.error().code(), Error::RemoteError);
+    QVERIFY2(reply.error().message().startsWith(u"the result cannot be sent"),
+             qPrintable(reply.error().message()));
+    auto small = client.call<QByteArray>("blob", 10);
+    QVERIFY(small.waitForFinished(5s));
+    QCOMPARE(small.result().size(), 10);
+}
+
+QTEST_GUILESS_MAIN(tst_Limits)
+#include "tst_limits.moc"

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Listening, sessions and their signals, settings, state and reconnecting.
+#include "peerprocess.h"
+
+#include <MsgpackRpc/Client>
+#include <MsgpackRpc/Responder>
+#include <MsgpackRpc/ResponderWatcher>
+#include <MsgpackRpc/Server>
+#include <MsgpackRpc/Testing>
+
+#include <QtNetwork/QTcpServer>
+#include <QtNetwork/QTcpSocket>
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+
+using namespace std::chrono_literals;
+using MsgpackRpc::Client;
+using MsgpackRpc::Error;
+using MsgpackRpc::Server;
+
+class tst_Server : public QObject
+{
+    Q_OBJECT
+
+private Q_SLOTS:
+    void listenErrors_data();
+    void listenErrors();
+    void severalListeners();
+    void sessionSignals();
+    void closeAndListenAgain();
+    void callerGone();
+    void manyClientsAndServers();
+    void state();
+    void reconnectOnDemand();
+    void reconnectAlways();
+    void reconnectDelaysGrow();
+    void options_data();
+    void options();
+    void refusedOptions();
+    void bytesOnTheWire();
+    void compatibility();
+    void settings();
+};
+
+void tst_Server::listenErrors_data()
+{
+    QTest::addColumn<QUrl>("url");
+    QTest::addColumn<QString>("message");
+    QTest::newRow("no URL") << QUrl() << "no known scheme";
+    QTest::newRow("scheme") << QUrl("http://127.0.0.1:80") << "no known scheme";
+    QTest::newRow("no address") << QUrl("tcp://:80") << "names no address";
+    QTest::newRow("a name") << QUrl("tcp://example.invalid:80") << "literal address";
+    QTest::newRow("not ours") << QUrl("tcp://192.0.2.1:18800") << "192.0.2.1";
+    QTest::newRow("no memory name") << QUrl("memory:") << "no name";
+}
+
+void tst_Server::listenErrors()
+{
+    QFETCH(QUrl, url);
+    QFETCH(QString, message);
+    Server server;
+    QVERIFY(!server.listen(url));
+    QCOMPARE(server.error().code(), Error::NotConnectable);
+    QVERIFY2(server.error().message().contains(message), qPrintable(server.error().message()));
+    QVERIFY(!server.isListening());
+}
+
+void tst_Server::severalListeners()
+{
+    Server server;
+    server.bind("echo", [](int x) { return x; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    QVERIFY(server.listen(QUrl("tcp://localhost:0")));
+    QVERIFY(server.listen(QUrl("memory:several")));
+    QCOMPARE(server.urls().size(), 3);
+    Server second;
+    QVERIFY(!second.listen(QUrl("memory:several")));
+    QVERIFY(!second.listen(server.urls().constFirst()));
+    for (const QUrl &url : server.urls()) {
+        Client client(url);
+        auto reply = client.call<int>("echo", 5);
+        QVERIFY(reply.waitForFinished(5s));
+        QCOMPARE(reply.result(), 5);
+    }
+    if (server.listen(QUrl("tcp://[::1]:0"))) {
+        Client client(server.urls().constLast());
+        auto reply = client.call<int>("echo", 6);
+        QVERIFY(reply.waitForFinished(5s));
+        QCOMPARE(reply.result(), 6);
+    }
+}
+
+void tst_Server::sessionSignals()
+{
+    Server server;
+    server.bind("echo", [](int x) { return x; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    QSignalSpy opened(&server, &Server::sessionOpened);
+    QSignalSpy closed(&server, &Server::sessionClosed);
+    QPointer<MsgpackRpc::Session> session;
+    {
+        Client client(server.urls().constFirst());
+        QVERIFY(client.call<int>("echo", 5).waitForFinished(5s));
+        QCOMPARE(opened.size(), 1);
+        session = opened.constFirst().constFirst().value<MsgpackRpc::Session *>();
+        QCOMPARE(session, server.sessions().constFirst());
+        QCOMPARE(session->state(), MsgpackRpc::Session::Connected);
+        QCOMPARE(session->peerAddress()->host(), QHostAddress(QHostAddress::LocalHost));
+        QVERIFY(session->peerName().startsWith(u"127.0.0.1:"));
+        QVERIFY(closed.isEmpty());
+    }
+    QTRY_COMPARE(closed.size(), 1);
+    QVERIFY(server.sessions().isEmpty());
+    QTRY_VERIFY(session.isNull());
+
+    // A session that the server's side closes is over too.
+    {
+        closed.clear();
+        Client other(server.urls().constFirst());
+        QVERIFY(other.call<int>("echo", 5).waitForFinished(5s));
+        server.sessions().constFirst()->close();
+        QTRY_COMPARE(closed.size(), 1);
+        QVERIFY(server.sessions().isEmpty());
+    }
+
+    // Deleting a session of a server is as good as its end.
+    Client client(server.urls().constFirst());
+    QVERIFY(client.call<int>("echo", 5).waitForFinished(5s));
+    delete server.sessions().constFirst();
+    QVERIFY(server.sessions().isEmpty());
+    QTRY_COMPARE(client.state(), Client::Unconnected);
+}
+
+void tst_Server::closeAndListenAgain()
+{
+    Server server;
+    server.bind("echo", [](int x) { return x; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    const QUrl url = server.urls().constFirst();
+    Client client(url);
+    MsgpackRpc::Reconnect reconnect;
+    reconnect.attempts = 1;
+    client.setReconnect(reconnect);
+    QVERIFY(client.call<int>("echo", 5).waitForFinished(5s));
+    QSignalSpy closed(&server, &Server::sessionClosed);
+    server.close();
+    QCOMPARE(closed.size(), 1);
+    QVERIFY(!server.isListening());
+    QTRY_COMPARE(client.state(), Client::Unconnected);
+    auto refused = client.call<int>("echo", 5);
+    QVERIFY(refused.waitForFinished(5s));
+    QCOMPARE(refused.error().code(), Error::ConnectFailed);
+    QVERIFY(server.listen(url));
+    auto again = client.call<int>("echo", 6);
+    QVERIFY(again.waitForFinished(5s));
+    QCOMPARE(again.result(), 6);
+}
+
+// Who works for a caller that is gone can know; its answer is dropped, and its place among the requests in work is free.
+void tst_Server::callerGone()
+{
+    Server server;
+    MsgpackRpc::Responder kept;
+    server.bind("hang", this, [&](MsgpackRpc::Responder responder) { kept = responder; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    auto client = std::make_unique<Client>(server.urls().constFirst());
+    client->call("hang");
+    QTRY_VERIFY(kept.isValid());
+    QVERIFY(!kept.isCanceled());
+    MsgpackRpc::ResponderWatcher watcher(kept);
+    QSignalSpy canceled(&watcher, &MsgpackRpc::ResponderWatcher::canceled);
+    client.reset();
+    QVERIFY(canceled.wait());
+    QVERIFY(kept.isCanceled());
+    QVERIFY(kept.result(1)); // goes nowhere
+    QVERIFY(!kept.result(2));
+    MsgpackRpc::ResponderWatcher late(kept);
+    QSignalSpy lateCanceled(&late, &MsgpackRpc::ResponderWatcher::canceled);
+    QVERIFY(lateCanceled.wait());
+}
+
+void tst_Server::manyClientsAndServers()
+{
+    std::vector<std::unique_ptr<Server>> servers;
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 3; ++i) {
+        servers.push_back(std::make_unique<Server>());
+        servers.back()->bind("which", [i] { return i; });
+        QVERIFY(servers.back()->listen(QUrl("tcp://127.0.0.1:0")));
+        for (int j = 0; j < 3; ++j)
+            clients.push_back(std::make_unique<Client>(servers.back()->urls().constFirst()));
+    }
+    int right = 0;
+    for (size_t i = 0; i < clients.size(); ++i) {
+        clients[i]->call<int>("which").then(
+                this, [&, i](int which) { right += which == int(i / 3) ? 1 : 0; });
+    }
+    QTRY_COMPARE(right, 9);
+}
+
+void tst_Server::state()
+{
+    auto server = std::make_unique<Server>();
+    server->bind("echo", [](int x) { return x; });
+    QVERIFY(server->listen(QUrl("tcp://127.0.0.1:0")));
+    Client client(server->urls().constFirst());
+    QSignalSpy changes(&client, &Client::stateChanged);
+    QSignalSpy errors(&client, &Client::errorOccurred);
+    QCOMPARE(client.state(), Client::Unconnected);
+    client.open();
+    QCOMPARE(client.state(), Client::Connecting);
+    QTRY_COMPARE(client.state(), Client::Connected);
+    server.reset();
+    QTRY_COMPARE(client.state(), Client::Unconnected);
+    QTRY_COMPARE(changes.size(), 3);
+    QCOMPARE(changes.at(0).constFirst().value<Client::State>(), Client::Connecting);
+    QCOMPARE(changes.at(1).constFirst().value<Client::State>(), Client::Connected);
+    QCOMPARE(changes.at(2).constFirst().value<Client::State>(), Client::Unconnected);
+    QTRY_COMPARE(errors.size(), 1);
+    QCOMPARE(errors.constFirst().constFirst().value<Error>().code(), Error::ConnectionLost);
+}
+
+void tst_Server::reconnectOnDemand()
+{
+    auto peer = std::make_unique<PeerProcess>();
+    const QUrl url = peer->url();
+    Client client(url);
+    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(5s));
+    peer.reset();
+    QTRY_COMPARE(client.state(), Client::Unconnected);
+    peer = std::make_unique<PeerProcess>(url.toString());
+    QCOMPARE(client.state(), Client::Unconnected);
+    auto reply = client.call<int>("add", 1, 2);
+    QVERIFY(reply.waitForFinished(5s));
+    QCOMPARE(reply.result(), 3);
+}
+
+void tst_Server::reconnectAlways()
+{
+    auto peer = std::make_unique<PeerProcess>();
+    const QUrl url = peer->url();
+    Client client(url);
+    MsgpackRpc::Reconnect reconnect;
+    reconnect.mode = MsgpackRpc::Reconnect::Always;
+    reconnect.maximumDelay = 100ms;
+    client.setReconnect(reconnect);
+    client.open();
+    QTRY_COMPARE(client.state(), Client::Connected);
+    peer.reset();
+    QTRY_COMPARE(client.state(), Client::Connecting);
+    peer = std::make_unique<PeerProcess>(url.toString());
+    QTRY_COMPARE_WITH_TIMEOUT(client.state(), Client::Connected, 10'000);
+}
+
+void tst_Server::reconnectDelaysGrow()
+{
+    MsgpackRpc::Testing::Clock clock;
+    Client client(QUrl("memory:nobody"));
+    auto reply = client.call("add", 1, 2);
+    clock.advance(0ms);
+    QCOMPARE(client.state(), Client::Connecting);
+    // 50, 100, 200 and 400 ms, each varied by a quarter: between 562 and 938 ms in all.
+    clock.advance(560ms);
+    QVERIFY(!reply.isFinished());
+    clock.advance(380ms);
+    QVERIFY(reply.isFinished());
+    QCOMPARE(reply.error().code(), Error::ConnectFailed);
+    QVERIFY(reply.error().message().contains(u"5 attempts"));
+}
+
+void tst_Server::options_data()
+{
+    QTest::addColumn<int>("flags");
+    QTest::newRow("plain") << 0;
+    QTest::newRow("tx") << int(MsgpackRpc::TransportOption::TxDeflate);
+    QTest::newRow("rx") << int(MsgpackRpc::TransportOption::RxDeflate);
+    QTest::newRow("both") << int(MsgpackRpc::TransportOption::Deflate);
+}
+
+void tst_Server::options()
+{
+    QFETCH(int, flags);
+    Server server;
+    server.bind("echo", [](const QVariant &x) { return x; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    Client client(server.urls().constFirst());
+    client.bind("twice", [](int x) { return 2 * x; });
+    client.setTransportOption(MsgpackRpc::TransportOption::Flag(flags));
+    int right = 0;
+    for (int i = 0; i < 200; ++i) {
+        const QString text = QStringLiteral("%1 ").arg(i).repeated(i * 10);
+        client.call<QString>("echo", text).then(this, [&, text](const QString &x) {
+            right += x == text ? 1 : 0;
+        });
+    }
+    QTRY_COMPARE(right, 200);
+    auto back = server.sessions().constFirst()->call<int>("twice", 21);
+    QVERIFY(back.waitForFinished(5s));
+    QCOMPARE(back.result(), 42);
+}
+
+void tst_Server::refusedOptions()
+{
+    Server server;
+    server.bind("echo", [](int x) { return x; });
+    server.setAcceptedOptions(MsgpackRpc::TransportOption::Default);
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    Client client(server.urls().constFirst());
+    auto deflated = client.over(MsgpackRpc::TransportOption::Deflate).call<int>("echo", 1);
+    QVERIFY(deflated.waitForFinished(5s));
+    QCOMPARE(deflated.error().code(), Error::ConnectionLost);
+    QVERIFY(client.call<int>("echo", 1).waitForFinished(5s));
+}
+
+// What a client writes, byte for byte, and that it writes once for a turn of the event loop.
+void tst_Server::bytesOnTheWire()
+{
+    QTcpServer raw;
+    QVERIFY(raw.listen(QHostAddress::LocalHost));
+    Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(raw.serverPort())));
+    client.setNextMsgid(0);
+    client.call("echo", "hello")
+            .cancel(); // taken out before it is written; its id is not used again
+    client.setNextMsgid(0);
+    client.call("echo", "hello").onError(this, [] {});
+    client.notify("poke", 1, "x");
+    client.call(7, "hello").onError(this, [] {});
+    client.object("calc").notify(7);
+    QTRY_VERIFY(raw.hasPendingConnections());
+    QTcpSocket *const peer = raw.nextPendingConnection();
+    QByteArray received;
+    int reads = 0;
+    connect(peer, &QTcpSocket::readyRead, this, [&] {
+        received += peer->readAll();
+        ++reads;
+    });
+    const QByteArray expected = QByteArray::fromHex("940000a46563686f91a568656c6c6f"
+                                                    "9302a4706f6b659201a178"
+                                                    "9400010791a568656c6c6f"
+                                                    "9302a663616c632e3790");
+    if (peer->bytesAvailable() > 0)
+        received += peer->readAll();
+    QTRY_COMPARE(received.toHex(), expected.toHex());
+    QVERIFY(reads <= 1);
+}
+
+void tst_Server::compatibility()
+{
+    QTcpServer raw;
+    QVERIFY(raw.listen(QHostAddress::LocalHost));
+    Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(raw.serverPort())));
+    client.setWireFormat(MsgpackRpc::WireFormat::Compatibility);
+    client.setNextMsgid(0);
+    auto reply = client.call<QByteArray>("echo", QByteArray(32, 'a'));
+    QTRY_VERIFY(raw.hasPendingConnections());
+    QTcpSocket *const peer = raw.nextPendingConnection();
+    QByteArray received;
+    const auto all = [&] {
+        received += peer->readAll();
+        return received;
+    };
+    QTRY_COMPARE(all().toHex(), "940000a46563686f91da0020" + QByteArray(32, 'a').toHex());
+    peer->write(QByteArray::fromHex("940100c0da0020") + QByteArray(32, '\xff'));
+    QVERIFY(reply.waitForFinished(5s));
+    QCOMPARE(reply.result(), QByteArray(32, '\xff'));
+}
+
+void tst_Server::settings()
+{
+    Client client;
+    QCOMPARE(client.timeout(), 10s);
+    QCOMPARE(client.connectTimeout(), 5s);
+    QCOMPARE(client.reconnect(), MsgpackRpc::Reconnect());
+    QCOMPARE(client.reconnect().attempts, 5);
+    QCOMPARE(client.limits(), MsgpackRpc::Limits());
+    QCOMPARE(client.keepAlive(), 60s);
+    QCOMPARE(client.transportOption(), MsgpackRpc::TransportOption());
+    QCOMPARE(client.acceptedOptions(),
+             MsgpackRpc::TransportOption(MsgpackRpc::TransportOption::Deflate));
+    QCOMPARE(client.wireFormat(), MsgpackRpc::WireFormat::Modern);
+    QSignalSpy timeout(&client, &Client::timeoutChanged);
+    client.setTimeout(1s);
+    client.setTimeout(1s);
+    QCOMPARE(timeout.size(), 1);
+    QCOMPARE(client.timeout(), 1s);
+    QCOMPARE(client.metaObject()
+                     ->property(client.metaObject()->indexOfProperty("state"))
+                     .read(&client)
+                     .toInt(),
+             int(Client::Unconnected));
+    Server server;
+    QSignalSpy limits(&server, &Server::limitsChanged);
+    MsgpackRpc::Limits few;
+    few.connections = 3;
+    server.setLimits(few);
+    QCOMPARE(limits.size(), 1);
+    QCOMPARE(server.limits().connections, 3);
+}
+
+QTEST_GUILESS_MAIN(tst_Server)
+#include "tst_server.moc"

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Which response ends which call: sessions over paired devices, with the bytes in the hands of the test.
+#include "session/session_p.h"
+#include "transport/memorydevice_p.h"
+
+#include <MsgpackRpc/Session>
+
+#include <QtTest/QTest>
+
+using namespace std::chrono_literals;
+using MsgpackRpc::Error;
+using MsgpackRpc::MemoryListener;
+using MsgpackRpc::Session;
+using MsgpackRpc::TransportOption;
+
+class tst_Responses : public QObject
+{
+    Q_OBJECT
+
+private Q_SLOTS:
+    void init();
+    void cleanup();
+    void outOfOrder();
+    void overAnotherConnection();
+    void beforeTheRequestWasWritten();
+    void lossOfOneTransport();
+    void reconnectSendsOptionAgain();
+
+private:
+    QByteArray read(int connection);
+    void write(int connection, const char *hex);
+
+    std::unique_ptr<MemoryListener> listener;
+    std::vector<std::unique_ptr<QIODevice>> peers;
+    std::vector<QByteArray> received;
+    std::unique_ptr<Session> session;
+};
+
+void tst_Responses::init()
+{
+    listener = std::make_unique<MemoryListener>();
+    QVERIFY(listener->listen(QUrl("memory:responses")));
+    listener->setAcceptor([this](std::unique_ptr<QIODevice> device) {
+        peers.push_back(std::move(device));
+        received.emplace_back();
+    });
+    session = std::make_unique<Session>(QUrl("memory:responses"));
+}
+
+void tst_Responses::cleanup()
+{
+    session.reset();
+    peers.clear();
+    received.clear();
+    listener.reset();
+}
+
+QByteArray tst_Responses::read(int connection)
+{
+    if (int(peers.size()) <= connection)
+        return {};
+    received[size_t(connection)] += peers[size_t(connection)]->readAll();
+    return received[size_t(connection)].toHex();
+}
+
+void tst_Responses::write(int connection, const char *hex)
+{
+    peers[size_t(connection)]->write(QByteArray::fromHex(hex));
+}
+
+void tst_Responses::outOfOrder()
+{
+    QList<int> results;
+    for (int i = 0; i < 3; ++i)
+        session->call<int>("x").then(this, [&](int value) { results.append(value); });
+    QTRY_COMPARE(read(0), QByteArray("940001a1789094"
+                                     "0002a1789094"
+                                     "0003a17890"));
+    write(0, "940103c003940101c001940102c002");
+    QTRY_COMPARE(results, (QList<int>{3, 1, 2}));
+}
+
+// A response counts only on the connection that carried its request.
+void tst_Responses::overAnotherConnection()
+{
+    auto plain = session->call<int>("x");
+    auto other = session->over(TransportOption::RxDeflate).call<int>("y");
+    QTRY_COMPARE(read(0), QByteArray("940001a17890"));
+    QTRY_COMPARE(read(1), QByteArray("93040001"
+                                     "940002a17990"));
+    write(1, "940101c007"); // for the other's call
+    write(1, "940102c002");
+    QTRY_VERIFY(other.isFinished());
+    QCOMPARE(other.result(), 2);
+    QVERIFY(!plain.isFinished());
+    write(0, "940101c001");
+    QTRY_VERIFY(plain.isFinished());
+    QCOMPARE(plain.result(), 1);
+}
+
+// A peer that guesses the next id does not answer what it was never asked.
+void tst_Responses::beforeTheRequestWasWritten()
+{
+    auto first = session->call<int>("x");
+    QTRY_COMPARE(read(0), QByteArray("940001a17890"));
+    write(0, "940102c007"); // a guess
+    write(0, "940101c001");
+    MsgpackRpc::PendingReply<int> second;
+    first.then(this, [&](int) { second = session->call<int>("y"); });
+    QTRY_VERIFY(second.isValid());
+    QTRY_COMPARE(read(0), QByteArray("940001a17890"
+                                     "940002a17990"));
+    QVERIFY(!second.isFinished());
+    write(0, "940102c002");
+    QTRY_VERIFY(second.isFinished());
+    QCOMPARE(second.result(), 2);
+}
+
+void tst_Responses::lossOfOneTransport()
+{
+    auto plain = session->call<int>("x");
+    auto other = session->over(TransportOption::RxDeflate).call<int>("y");
+    QTRY_COMPARE(read(0), QByteArray("940001a17890"));
+    QTRY_VERIFY(!read(1).isEmpty());
+    peers[1].reset();
+    QTRY_VERIFY(other.isFinished());
+    QCOMPARE(other.error().code(), Error::ConnectionLost);
+    QVERIFY(!plain.isFinished());
+    write(0, "940101c001");
+    QTRY_VERIFY(plain.isFinished());
+    QCOMPARE(plain.result(), 1);
+}
+
+// A new connection begins with OPTION again, and the ids go on counting.
+void tst_Responses::reconnectSendsOptionAgain()
+{
+    session->setTransportOption(TransportOption::RxDeflate);
+    session->setNextMsgid(0);
+    auto first = session->call<int>("x");
+    QTRY_COMPARE(read(0), QByteArray("93040001"
+                                     "940000a17890"));
+    peers[0].reset();
+    QTRY_VERIFY(first.isFinished());
+    QCOMPARE(first.error().code(), Error::ConnectionLost);
+    auto second = session->call<int>("x");
+    QTRY_COMPARE(read(1), QByteArray("93040001"
+                                     "940001a17890"));
+    write(1, "940101c005"); // plain answers are read until the compressed stream begins
+    QTRY_VERIFY(second.isFinished());
+    QCOMPARE(second.result(), 5);
+}
+
+QTEST_GUILESS_MAIN(tst_Responses)
+#include "tst_responses.moc"

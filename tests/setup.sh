@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# Sourced by the scripts of this project, not run. Offers
+#   setup_packages            installs what the build needs and is missing
+#   setup_install PACKAGE…    installs those of these Debian packages that are missing
+#   setup_jobs                prints how many jobs to run in parallel
+
+# True if version $1 is at least $2.
+setup_version_at_least() {
+    [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+# The first thing in the output of `$1 --version` that looks like a version.
+setup_version_of() {
+    "$1" --version 2>/dev/null | sed -n 's/^[^0-9]*\([0-9][0-9.]*\).*/\1/p;q'
+}
+
+# True if what the Debian package $1 is wanted for is there already, from wherever.
+setup_have_tool() {
+    case $1 in
+    g++) command -v "${CXX:-g++}" >/dev/null ;;
+    cmake) command -v cmake >/dev/null && setup_version_at_least "$(setup_version_of cmake)" 3.22 ;;
+    ninja-build) command -v ninja >/dev/null ;;
+    ccache | pkg-config | python3 | clang-format | clang-tidy | git | jq) command -v "$1" >/dev/null ;;
+    neovim) command -v nvim >/dev/null ;;
+    *) return 1 ;;
+    esac
+}
+
+setup_have_package() {
+    local status
+    # shellcheck disable=SC2016 # a format of dpkg-query
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) || return 1
+    [ "$status" = installed ]
+}
+
+setup_packages() {
+    setup_install g++ cmake ninja-build ccache qt6-base-dev libmsgpack-cxx-dev zlib1g-dev \
+        pkg-config neovim python3
+}
+
+setup_install() {
+    local package missing=() as_root=()
+
+    for package in "$@"; do
+        setup_have_tool "$package" || setup_have_package "$package" || missing+=("$package")
+    done
+    if [ ${#missing[@]} -eq 0 ]; then
+        return 0
+    fi
+
+    if ! command -v apt-get >/dev/null; then
+        # Not Debian: libraries cannot be looked up by package, CMake tells which are missing.
+        echo "Not a Debian system. Needed, by the names of Debian's packages: ${missing[*]}" >&2
+        return 0
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+            as_root=(sudo -n)
+        elif command -v sudo >/dev/null && [ -t 0 ] && [ -t 2 ]; then
+            as_root=(sudo)
+        else
+            echo "Missing packages, and no right to install them. As root, run:" >&2
+            echo "    apt-get install --no-install-recommends ${missing[*]}" >&2
+            exit 1
+        fi
+    fi
+
+    echo "Installing: ${missing[*]}"
+    "${as_root[@]}" apt-get update -q
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends "${missing[@]}" </dev/null
+}
+
+setup_jobs() {
+    nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2
+}

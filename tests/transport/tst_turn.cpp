@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/turn_p.h"
+
+#include <QtCore/QEventLoop>
+#include <QtCore/QThread>
+#include <QtCore/QTimer>
+#include <QtTest/QTest>
+
+#include <functional>
+
+using namespace MsgpackRpc;
+
+class tst_Turn : public QObject
+{
+    Q_OBJECT
+
+private Q_SLOTS:
+    void onePerThread();
+    void onceForEachSchedule();
+    void beforeTheLoopWaits();
+    void withoutAnEventOfItsOwn();
+    void nestedLoops();
+    void scheduledWhileEnding();
+    void scheduledAgainWhileEnding();
+    void unscheduled();
+    void destroyedWhileScheduled();
+    void destroyedWhileEnding();
+    void unscheduledAndForgotten();
+    void forgottenWhileEnding();
+    void threadWithoutDispatcher();
+};
+
+namespace {
+
+class Client : public TurnClient
+{
+public:
+    explicit Client(std::function<void()> function = {}) : m_function(std::move(function)) {}
+    void endOfTurn() override
+    {
+        ++calls;
+        if (m_function)
+            m_function();
+    }
+    int calls = 0;
+
+private:
+    std::function<void()> m_function;
+};
+
+} // namespace
+
+void tst_Turn::onePerThread()
+{
+    const auto turn = Turn::current();
+    QCOMPARE(Turn::current(), turn);
+    std::shared_ptr<Turn> other;
+    const std::unique_ptr<QThread> thread(QThread::create([&] {
+        const auto mine = Turn::current();
+        other = mine == Turn::current() ? nullptr : mine;
+        if (mine == turn)
+            other = mine;
+    }));
+    thread->start();
+    thread->wait();
+    QVERIFY(other == nullptr);
+}
+
+void tst_Turn::onceForEachSchedule()
+{
+    const auto turn = Turn::current();
+    Client a;
+    Client b;
+    turn->schedule(&a);
+    turn->schedule(&b);
+    turn->schedule(&a);
+    QCOMPARE(a.calls, 0);
+    QTRY_COMPARE(a.calls, 1);
+    QCOMPARE(b.calls, 1);
+    QCoreApplication::processEvents();
+    QCOMPARE(a.calls, 1);
+    turn->schedule(&a);
+    QTRY_COMPARE(a.calls, 2);
+    QCOMPARE(b.calls, 1);
+}
+
+// The loop ends only after something that happens at the end of a turn.
+void tst_Turn::beforeTheLoopWaits()
+{
+    const auto turn = Turn::current();
+    QEventLoop loop;
+    Client client(
+            [&] { QMetaObject::invokeMethod(&loop, &QEventLoop::quit, Qt::QueuedConnection); });
+    QTimer::singleShot(0, this, [&] { turn->schedule(&client); });
+    loop.exec();
+    QCOMPARE(client.calls, 1);
+}
+
+void tst_Turn::withoutAnEventOfItsOwn()
+{
+    const auto turn = Turn::current();
+    Client client;
+    turn->schedule(&client);
+    QCoreApplication::sendPostedEvents();
+    QCOMPARE(client.calls, 0);
+    QCoreApplication::processEvents();
+    QTRY_COMPARE(client.calls, 1);
+}
+
+void tst_Turn::nestedLoops()
+{
+    const auto turn = Turn::current();
+    Client outer;
+    Client inner;
+    bool isNested = false;
+    QTimer::singleShot(0, this, [&] {
+        turn->schedule(&outer);
+        isNested = true;
+        QTRY_COMPARE(outer.calls, 1);
+        turn->schedule(&inner);
+        QTRY_COMPARE(inner.calls, 1);
+        turn->schedule(&outer);
+        isNested = false;
+    });
+    QTRY_COMPARE(outer.calls, 2);
+    QVERIFY(!isNested);
+    QCOMPARE(inner.calls, 1);
+}
+
+// Nothing else wakes the loop that is about to wait.
+void tst_Turn::scheduledWhileEnding()
+{
+    const auto turn = Turn::current();
+    QEventLoop loop;
+    Client second(
+            [&] { QMetaObject::invokeMethod(&loop, &QEventLoop::quit, Qt::QueuedConnection); });
+    Client first([&] { turn->schedule(&second); });
+    bool isLate = false;
+    QTimer late;
+    connect(&late, &QTimer::timeout, this, [&] {
+        isLate = true;
+        loop.quit();
+    });
+    QMetaObject::invokeMethod(
+            this, [&] { turn->schedule(&first); }, Qt::QueuedConnection);
+    late.start(5000);
+    loop.exec();
+    QCOMPARE(second.calls, 1);
+    QVERIFY(!isLate);
+}
+
+void tst_Turn::scheduledAgainWhileEnding()
+{
+    const auto turn = Turn::current();
+    QEventLoop loop;
+    bool isLate = false;
+    QTimer late;
+    connect(&late, &QTimer::timeout, this, [&] {
+        isLate = true;
+        loop.quit();
+    });
+    std::unique_ptr<Client> client;
+    client = std::make_unique<Client>([&] {
+        if (client->calls < 3)
+            turn->schedule(client.get());
+        else
+            QMetaObject::invokeMethod(&loop, &QEventLoop::quit, Qt::QueuedConnection);
+    });
+    QMetaObject::invokeMethod(
+            this, [&] { turn->schedule(client.get()); }, Qt::QueuedConnection);
+    late.start(5000);
+    loop.exec();
+    QCOMPARE(client->calls, 3);
+    QVERIFY(!isLate);
+}
+
+void tst_Turn::unscheduled()
+{
+    const auto turn = Turn::current();
+    Client a;
+    Client b;
+    turn->schedule(&a);
+    turn->schedule(&b);
+    turn->unschedule(&a);
+    QTRY_COMPARE(b.calls, 1);
+    QCOMPARE(a.calls, 0);
+    turn->schedule(&a);
+    QTRY_COMPARE(a.calls, 1);
+}
+
+void tst_Turn::destroyedWhileScheduled()
+{
+    const auto turn = Turn::current();
+    Client last;
+    {
+        Client client;
+        turn->schedule(&client);
+        turn->schedule(&last);
+    }
+    QTRY_COMPARE(last.calls, 1);
+}
+
+void tst_Turn::destroyedWhileEnding()
+{
+    const auto turn = Turn::current();
+    auto before = std::make_unique<Client>();
+    auto after = std::make_unique<Client>();
+    auto *const afterwards = after.get();
+    int afterCalls = 0;
+    Client destroyer([&] {
+        afterCalls = afterwards->calls;
+        before.reset();
+        after.reset();
+    });
+    Client last;
+    turn->schedule(before.get());
+    turn->schedule(&destroyer);
+    turn->schedule(after.get());
+    turn->schedule(&last);
+    QTRY_COMPARE(last.calls, 1);
+    QCOMPARE(destroyer.calls, 1);
+    QCOMPARE(afterCalls, 0);
+
+    // And itself.
+    std::unique_ptr<Client> itself;
+    itself = std::make_unique<Client>([&] { itself.reset(); });
+    turn->schedule(itself.get());
+    turn->schedule(&last);
+    QTRY_COMPARE(last.calls, 2);
+    QVERIFY(itself == nullptr);
+}
+
+// The last one to hold the turn goes while others were unscheduled, or are scheduled still.
+void tst_Turn::unscheduledAndForgotten()
+{
+    Client gone;
+    Client scheduled;
+    {
+        const auto turn = Turn::current();
+        turn->schedule(&gone);
+        turn->schedule(&scheduled);
+        turn->unschedule(&gone);
+    }
+    QCoreApplication::processEvents();
+    QCOMPARE(gone.calls, 0);
+    QCOMPARE(scheduled.calls, 0);
+    const auto turn = Turn::current();
+    turn->schedule(&scheduled);
+    QTRY_COMPARE(scheduled.calls, 1);
+}
+
+void tst_Turn::forgottenWhileEnding()
+{
+    auto turn = Turn::current();
+    Client second;
+    Client first([&] { turn->unschedule(&second); });
+    turn->schedule(&first);
+    turn->schedule(&second);
+    QTRY_COMPARE(first.calls, 1);
+    QCOMPARE(second.calls, 0);
+}
+
+void tst_Turn::threadWithoutDispatcher()
+{
+    class Thread : public QThread
+    {
+    public:
+        int calls = 0;
+
+    protected:
+        void run() override
+        {
+            const auto turn = Turn::current();
+            Client first;
+            Client second([this] { exit(0); });
+            turn->schedule(&first);
+            turn->schedule(&second);
+            exec();
+            calls = first.calls + second.calls;
+        }
+    } thread;
+    thread.start();
+    QVERIFY(thread.wait(10'000));
+    QCOMPARE(thread.calls, 2);
+
+    // It had none when the turn was made.
+    std::shared_ptr<Turn> turn;
+    int calls = 0;
+    const std::unique_ptr<QThread> plain(QThread::create([&] {
+        turn = Turn::current();
+        Client client([&] { ++calls; });
+        turn->schedule(&client);
+        QEventLoop loop;
+        QMetaObject::invokeMethod(&loop, &QEventLoop::quit, Qt::QueuedConnection);
+        loop.exec();
+        turn.reset();
+    }));
+    plain->start();
+    QVERIFY(plain->wait(10'000));
+    QCOMPARE(calls, 1);
+}
+
+QTEST_GUILESS_MAIN(tst_Turn)
+
+#include "tst_turn.moc"
