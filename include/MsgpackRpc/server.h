@@ -114,7 +114,6 @@ Q_SIGNALS:
     void keepAliveChanged();
 
 private:
-    friend class ServerPrivate;
     std::unique_ptr<ServerPrivate> d;
 };
 

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "endpoint/acceptor_p.h"
+
+#include "base/logging_p.h"
+
+#include <QtCore/QCoreApplication>
+#include <QtCore/QDeadlineTimer>
+#include <QtCore/QPointer>
+
+namespace MsgpackRpc {
+
+Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const AcceptorSettings &settings)
+    : m_owner(owner), m_dispatcher(dispatcher), m_settings(settings)
+{
+    if (QCoreApplication::instance() == nullptr)
+        return;
+    QObject::connect(QCoreApplication::instance(), &QCoreApplication::aboutToQuit, owner,
+                     [this] { flushAll(); });
+}
+
+Acceptor::~Acceptor()
+{
+    onOpened = nullptr;
+    onClosed = nullptr;
+    m_listeners.clear();
+    flushAll();
+    const QList<Session *> open = m_sessions;
+    for (Session *session : open) {
+        session->disconnect(m_owner);
+        delete session;
+    }
+}
+
+bool Acceptor::listen(const QUrl &url)
+{
+    QString why;
+    std::unique_ptr<Listener> listener = Listener::create(url, &why);
+    if (listener && !listener->listen(url))
+        why = listener->error();
+    if (!why.isEmpty()) {
+        m_error = Error(Error::NotConnectable, QStringLiteral("cannot listen: %1").arg(why));
+        return false;
+    }
+    listener->setKeepAlive(m_settings.transport.keepAlive);
+    listener->setAcceptor([this](std::unique_ptr<QIODevice> device) { accept(std::move(device)); });
+    qCDebug(lcEndpoint).noquote() << "listening at" << listener->url().toString();
+    m_listeners.push_back(std::move(listener));
+    return true;
+}
+
+QList<QUrl> Acceptor::urls() const
+{
+    QList<QUrl> urls;
+    for (const auto &listener : m_listeners)
+        urls.append(listener->url());
+    return urls;
+}
+
+void Acceptor::close()
+{
+    m_listeners.clear();
+    const QList<Session *> open = m_sessions;
+    flushAll();
+    for (Session *session : open) {
+        session->close();
+        closed(session);
+    }
+}
+
+// One address can have no more than its part; the total only makes the others wait.
+bool Acceptor::admits(const std::optional<Address> &peer, const QString &name)
+{
+    const int most = m_settings.transport.limits.connectionsPerAddress;
+    if (!peer || m_perHost.value(peer->host()) < most)
+        return true;
+    qCWarning(lcEndpoint).noquote() << "refusing a connection from" << name + QLatin1Char(':')
+                                    << "more than" << most << "from this address";
+    return false;
+}
+
+void Acceptor::accept(std::unique_ptr<QIODevice> device)
+{
+    auto *const session = new AcceptedSession(std::move(device), m_settings.transport, m_owner);
+    if (!admits(session->peerAddress(), session->peerName())) {
+        delete session;
+        return;
+    }
+    session->setTimeout(m_settings.timeout);
+    session->setDispatcher(&m_dispatcher);
+    session->onClosed([this, session] { closed(session); });
+    QObject::connect(session, &QObject::destroyed, m_owner, [this, session] { forget(session); });
+    m_sessions.append(session);
+    if (const auto peer = session->peerAddress()) {
+        m_hosts.insert(session, peer->host());
+        ++m_perHost[peer->host()];
+    }
+    updateAccepting();
+    onOpened(session);
+}
+
+void Acceptor::closed(Session *session)
+{
+    if (!m_sessions.contains(session))
+        return;
+    const QPointer<Session> guard(session);
+    forget(session);
+    onClosed(session);
+    if (guard)
+        guard->deleteLater();
+}
+
+void Acceptor::forget(Session *session)
+{
+    m_sessions.removeOne(session);
+    const auto host = m_hosts.constFind(session);
+    if (host != m_hosts.cend()) {
+        if (--m_perHost[*host] == 0)
+            m_perHost.remove(*host);
+        m_hosts.erase(host);
+    }
+    updateAccepting();
+}
+
+// Limits::closeTime is for all of them together: they are flushed here, and what is left over then is not waited for.
+void Acceptor::flushAll()
+{
+    QDeadlineTimer deadline(m_settings.transport.limits.closeTime);
+    for (Session *session : std::as_const(m_sessions))
+        static_cast<AcceptedSession *>(session)->flushWithin(
+                std::chrono::milliseconds(deadline.remainingTime()));
+}
+
+// Without this, running out of descriptors makes QTcpServer spin.
+void Acceptor::updateAccepting()
+{
+    const int most = m_settings.transport.limits.connections;
+    const bool pause = m_sessions.size() >= most;
+    if (pause == m_isPaused)
+        return;
+    m_isPaused = pause;
+    qCWarning(lcEndpoint).noquote()
+            << (pause ? "accepting pauses at" : "accepting goes on below") << most << "connections";
+    for (const auto &listener : m_listeners)
+        listener->setPaused(pause);
+}
+
+} // namespace MsgpackRpc

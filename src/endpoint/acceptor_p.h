@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session/acceptedsession_p.h"
+#include "transport/listener_p.h"
+
+#include <MsgpackRpc/error.h>
+
+#include <QtCore/QHash>
+#include <QtCore/QList>
+#include <QtCore/QUrl>
+#include <QtNetwork/QHostAddress>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace MsgpackRpc {
+
+/// What accepted sessions are made with. Read for each connection.
+struct AcceptorSettings
+{
+    TransportSettings transport;
+    std::chrono::milliseconds timeout{10'000};
+
+    AcceptorSettings() { transport.keepAlive = 60; }
+};
+
+/// Listens at any number of URLs and owns the sessions of those who connect, within the limits on their number: what
+/// everything that accepts connections has in common.
+class Acceptor final
+{
+public:
+    /// Sessions are children of \a owner and answered by \a dispatcher; both and \a settings must outlive this.
+    Acceptor(QObject *owner, Dispatcher &dispatcher, const AcceptorSettings &settings);
+    /// Ends all sessions.
+    ~Acceptor();
+
+    /// Listens at \a url too; false, and error() says why, if that is not possible.
+    bool listen(const QUrl &url);
+    /// Where it listens.
+    QList<QUrl> urls() const;
+    /// Stops listening and ends all sessions.
+    void close();
+    /// What the last listen() that failed has failed with.
+    Error error() const { return m_error; }
+    /// The open sessions, in the order in which they came.
+    const QList<Session *> &sessions() const { return m_sessions; }
+    /// Sends what waits in all sessions, for at most Limits::closeTime together; then closing them does not wait.
+    void flushAll();
+
+    /// Called for each new session.
+    std::function<void(AcceptedSession *)> onOpened;
+    /// Called when a session has ended, before it is deleted; may delete it.
+    std::function<void(Session *)> onClosed;
+
+private:
+    void accept(std::unique_ptr<QIODevice> device);
+    bool admits(const std::optional<Address> &peer, const QString &name);
+    void closed(Session *session);
+    void forget(Session *session);
+    void updateAccepting();
+
+    QObject *m_owner;
+    Dispatcher &m_dispatcher;
+    const AcceptorSettings &m_settings;
+    std::vector<std::unique_ptr<Listener>> m_listeners;
+    QList<Session *> m_sessions;
+    QHash<Session *, QHostAddress> m_hosts;
+    QHash<QHostAddress, int> m_perHost;
+    Error m_error;
+    bool m_isPaused = false;
+    Q_DISABLE_COPY_MOVE(Acceptor)
+};
+
+} // namespace MsgpackRpc
