@@ -88,6 +88,11 @@ void SessionPrivate::messageReceived(Transport &transport, Message &message)
 
 void SessionPrivate::responseReceived(Transport &transport, Message &message)
 {
+    if (Q_UNLIKELY(message.fault == Message::Stray)) {
+        qCDebug(lcSession).noquote() << "ignoring a response from"
+                                     << lastPeerName + QLatin1Char(':') << message.faultText;
+        return;
+    }
     Detail::CallState *const waiting = calls.find(message.msgid);
     if (waiting == nullptr || waiting->transport != indexOf(transport)
         || !isWritten(*waiting, transport.queue().firstUnsent())) {

@@ -29,6 +29,13 @@ bool readMsgid(QByteArrayView bytes, quint32 &msgid)
     return true;
 }
 
+bool isInteger(QByteArrayView bytes)
+{
+    qint64 number = 0;
+    quint64 large = 0;
+    return Reader(bytes).readSigned(number) || Reader(bytes).readUnsigned(large);
+}
+
 // A missing, nil or unreadable entry asks for nothing (doc/protocol, "Stream options").
 quint64 readFlags(const char *data, const Scanner &scanner, int index)
 {
@@ -84,10 +91,14 @@ void Message::parse(const char *data, const Scanner &scanner)
     switch (type) {
     case Request:
     case Response:
-        if (Q_UNLIKELY(!readMsgid(element(data, scanner, 1), msgid)))
-            return setFault(Fatal, QStringLiteral("%1, got as msgid %2")
-                                           .arg(QLatin1String(shape.text),
-                                                Reader(element(data, scanner, 1)).describe()));
+        if (Q_UNLIKELY(!readMsgid(element(data, scanner, 1), msgid))) {
+            // Some peers answer notifications, with the id -1 (doc/protocol, "Message ids").
+            const bool isStray = type == Response && isInteger(element(data, scanner, 1));
+            return setFault(isStray ? Stray : Fatal,
+                            QStringLiteral("%1, got as msgid %2")
+                                    .arg(QLatin1String(shape.text),
+                                         Reader(element(data, scanner, 1)).describe()));
+        }
         if (type == Request)
             return parseCall(data, scanner, 2);
         error = element(data, scanner, 2);

@@ -29,6 +29,7 @@ struct Message
     enum Fault : quint8 {
         None, ///< nothing: it is right
         BadCall, ///< a request or notification that can't be dispatched: answer with an error, or log
+        Stray, ///< a response whose msgid no request can have had: ignore
         Fatal ///< close the connection
     };
 

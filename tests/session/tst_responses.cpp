@@ -22,6 +22,7 @@ private Q_SLOTS:
     void init();
     void cleanup();
     void outOfOrder();
+    void idsOfNobody();
     void overAnotherConnection();
     void beforeTheRequestWasWritten();
     void lossOfOneTransport();
@@ -82,6 +83,23 @@ void tst_Responses::outOfOrder()
 }
 
 // A response counts only on the connection that carried its request.
+// Some peers answer notifications, or what they do not understand, with ids like these.
+void tst_Responses::idsOfNobody()
+{
+    session->notify("unknown");
+    const auto reply = session->call<int>("x");
+    QTRY_COMPARE(read(0), QByteArray("9302a7756e6b6e6f776e90940001a17890"));
+    write(0, "9401ffa4426f6f6dc0" // -1
+             "940100a4426f6f6dc0"
+             "940102a4426f6f6dc0"
+             "9401cf0000000100000001c007" // 1, and 2^32
+             "9401cbbff0000000000000c007" // -1.0
+             "940101c003");
+    QVERIFY(reply.waitForFinished());
+    QCOMPARE(reply.result(), 3);
+    QCOMPARE(session->state(), Session::Connected);
+}
+
 void tst_Responses::overAnotherConnection()
 {
     auto plain = session->call<int>("x");
