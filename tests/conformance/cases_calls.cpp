@@ -215,15 +215,15 @@ void abandoned(Run &run)
 void timeouts(Run &run)
 {
     run.checkAlive(QStringLiteral("at first"));
-    const auto late = run.client().withTimeout(100ms).call<int>("sleep", 200);
-    run.waitFor(late, QStringLiteral("sleep(200)"));
+    const auto late = run.client().withTimeout(100ms).call<int>("sleep", 400);
+    run.waitFor(late, QStringLiteral("sleep(400)"));
     run.check(late.error().code() == Error::Timeout,
-              QStringLiteral("sleep(200) with a timeout of 100 ms does not time out"));
+              QStringLiteral("sleep(400) with a timeout of 100 ms does not time out"));
     const auto canceled = run.client().call<int>("sleep", 150);
     canceled.cancel();
     const int slept =
-            run.result(run.client().call<int>("sleep", 300), QStringLiteral("sleep(300)"));
-    run.check(slept == 300, QStringLiteral("sleep(300): %1").arg(slept));
+            run.result(run.client().call<int>("sleep", 500), QStringLiteral("sleep(500)"));
+    run.check(slept == 500, QStringLiteral("sleep(500): %1").arg(slept));
     run.checkAlive(QStringLiteral("after a late answer"));
 }
 

@@ -105,7 +105,7 @@ public:
 private:
     void print(const char *outcome, const Case &one, QString why)
     {
-        why.replace(u'\n', u' ');
+        why.replace(QRegularExpression(QStringLiteral("[^[:print:]]")), QStringLiteral("?"));
         m_out << outcome << ' ' << one.name << (why.isEmpty() ? "" : " ") << why << Qt::endl;
     }
 
