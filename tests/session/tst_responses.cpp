@@ -5,6 +5,7 @@
 #include "transport/memorydevice_p.h"
 
 #include <MsgpackRpc/Session>
+#include <MsgpackRpc/Testing>
 
 #include <QtTest/QTest>
 
@@ -27,6 +28,11 @@ private Q_SLOTS:
     void beforeTheRequestWasWritten();
     void lossOfOneTransport();
     void reconnectSendsOptionAgain();
+    void lateDuplicateAndUnknown();
+    void idsWrap();
+    void idsInUseArePassedOver();
+    void timeoutSetAndCleared();
+    void closeAndUseAgain();
 
 private:
     QByteArray read(int connection);
@@ -167,6 +173,114 @@ void tst_Responses::reconnectSendsOptionAgain()
     write(1, "940101c005"); // plain answers are read until the compressed stream begins
     QTRY_VERIFY(second.isFinished());
     QCOMPARE(second.result(), 5);
+}
+
+// What answers nobody is ignored, and the connection goes on.
+void tst_Responses::lateDuplicateAndUnknown()
+{
+    MsgpackRpc::Testing::Clock clock;
+    auto late = session->withTimeout(1s).call<int>("x");
+    clock.advance(0ms);
+    QCOMPARE(read(0), QByteArray("940001a17890"));
+    clock.advance(2s);
+    QVERIFY(late.isFinished());
+    QCOMPARE(late.error().code(), Error::Timeout);
+    int results = 0;
+    session->call<int>("y").then(this, [&](int value) { results += value; });
+    clock.advance(0ms);
+    write(0, "940101c007" // late
+             "940163c007" // to nobody
+             "940100c007" // what some peers answer to a message that they do not know
+             "940102c001"
+             "940102c010"); // twice
+    clock.advance(0ms);
+    QCOMPARE(results, 1);
+    QCOMPARE(late.error().code(), Error::Timeout);
+    session->call<int>("w").then(this, [&](int value) { results += value; });
+    clock.advance(0ms);
+    write(0, "940102c010"
+             "940103c001");
+    clock.advance(0ms);
+    QCOMPARE(results, 2);
+    QCOMPARE(peers.size(), size_t(1));
+}
+
+// From 2^31-1 to 1: 0 is not used.
+void tst_Responses::idsWrap()
+{
+    session->setNextMsgid(2'147'483'647);
+    auto last = session->call<int>("x");
+    auto first = session->call<int>("x");
+    QTRY_COMPARE(read(0), QByteArray("9400ce7fffffffa17890"
+                                     "940001a17890"));
+    write(0, "940101c001"
+             "9401ce7fffffffc002");
+    QTRY_VERIFY(last.isFinished());
+    QCOMPARE(first.result(), 1);
+    QCOMPARE(last.result(), 2);
+}
+
+void tst_Responses::idsInUseArePassedOver()
+{
+    auto open = session->call<int>("x"); // 1, and stays open
+    session->setNextMsgid(2'147'483'647);
+    auto last = session->call<int>("x");
+    auto next = session->call<int>("x");
+    QTRY_COMPARE(read(0), QByteArray("940001a17890"
+                                     "9400ce7fffffffa17890"
+                                     "940002a17890"));
+    write(0, "940101c001"
+             "940102c002"
+             "9401ce7fffffffc003");
+    QTRY_VERIFY(last.isFinished());
+    QCOMPARE(open.result(), 1);
+    QCOMPARE(next.result(), 2);
+    QCOMPARE(last.result(), 3);
+}
+
+// It counts for the calls made while it is set.
+void tst_Responses::timeoutSetAndCleared()
+{
+    MsgpackRpc::Testing::Clock clock;
+    session->setTimeout(1s);
+    auto brief = session->call<int>("x");
+    session->setTimeout(-1ms);
+    auto endless = session->call<int>("y");
+    session->setTimeout(100s);
+    auto long100 = session->call<int>("z");
+    clock.advance(2s);
+    QVERIFY(brief.isFinished());
+    QCOMPARE(brief.error().code(), Error::Timeout);
+    QVERIFY(!long100.isFinished());
+    clock.advance(120s);
+    QVERIFY(long100.isFinished());
+    clock.advance(std::chrono::hours(1000));
+    QVERIFY(!endless.isFinished());
+    write(0, "940102c005");
+    clock.advance(0ms);
+    QVERIFY(endless.isFinished());
+    QCOMPARE(endless.result(), 5);
+}
+
+void tst_Responses::closeAndUseAgain()
+{
+    session->setTransportOption(TransportOption::RxDeflate);
+    auto open = session->call<int>("x");
+    QTRY_COMPARE(read(0), QByteArray("93040001"
+                                     "940001a17890"));
+    session->close();
+    QTRY_VERIFY(open.isFinished());
+    QCOMPARE(open.error().code(), Error::Canceled);
+    session->notify("n");
+    auto again = session->call<int>("x");
+    QTRY_COMPARE(read(1), QByteArray("93040001"
+                                     "9302a16e90"
+                                     "940002a17890"));
+    write(1, "940101c007" // for the call that was closed
+             "940102c001");
+    QTRY_VERIFY(again.isFinished());
+    QCOMPARE(again.result(), 1);
+    QCOMPARE(open.error().code(), Error::Canceled);
 }
 
 QTEST_GUILESS_MAIN(tst_Responses)
