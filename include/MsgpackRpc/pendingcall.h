@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <MsgpackRpc/callstate.h>
+#include <MsgpackRpc/calllisteners.h>
 #include <MsgpackRpc/sessionhandle.h>
 
 #include <QtCore/QFuture>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <MsgpackRpc/callstate.h>
+#include <MsgpackRpc/calllisteners.h>
 
 #include "base/logging_p.h"
 
