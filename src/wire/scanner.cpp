@@ -64,9 +64,52 @@ constexpr std::array<FirstByte, 256> makeTable()
 
 constexpr std::array<FirstByte, 256> firstBytes = makeTable();
 
+// A value: how long it is, and how many values follow that belong to it.
+struct Extent
+{
+    qint64 size = 0;
+    qint64 values = 0;
+};
+
+// The same where the first byte tells it; size is 0 where it does not.
+struct ShortExtent
+{
+    quint8 size = 0;
+    quint8 values = 0;
+};
+
+constexpr std::array<ShortExtent, 256> makeShortTable()
+{
+    std::array<ShortExtent, 256> table{};
+    for (size_t byte = 0; byte < table.size(); ++byte) {
+        const FirstByte first = firstBytes[byte];
+        if (first.shape == Illegal || first.lengthBytes > 0)
+            continue;
+        const bool isPlain = first.shape == Plain;
+        table[byte].size = quint8(isPlain ? 1 + first.fixed : 1);
+        table[byte].values = quint8(isPlain ? 0 : first.fixed * (first.shape == MapShape ? 2 : 1));
+    }
+    return table;
+}
+
+constexpr std::array<ShortExtent, 256> shortExtents = makeShortTable();
+
 quint32 length(const uchar *p, int bytes)
 {
     return bytes == 1 ? *p : bytes == 2 ? qFromBigEndian<quint16>(p) : qFromBigEndian<quint32>(p);
+}
+
+// The same where a length follows the first byte; size is 0 if that is cut off, or the byte begins no value.
+Extent longExtent(const uchar *p, qsizetype available)
+{
+    const FirstByte first = firstBytes[*p];
+    if (first.shape == Illegal || available <= first.lengthBytes)
+        return {};
+    const qint64 size = qint64(length(p + 1, first.lengthBytes)) + first.fixed;
+    const qint64 header = 1 + first.lengthBytes;
+    if (first.shape == Plain)
+        return {header + size, 0};
+    return {header, first.shape == MapShape ? 2 * size : size};
 }
 
 } // namespace
@@ -175,12 +218,57 @@ bool Scanner::takeHeader(const uchar *header, qsizetype offset, qsizetype availa
     return fail(QStringLiteral("byte 0xc1 at byte %1, which no value begins with").arg(offset));
 }
 
+// The end of the message at \a begin, if all of it is here and it keeps the limits: nearly always. Then the values to
+// come are one number, and need no stack. Otherwise null, and nothing has happened: the scan value by value finds out
+// what is missing or wrong, and goes on when more has come.
+const uchar *Scanner::scanWhole(const uchar *begin, const uchar *last) noexcept
+{
+    if ((*begin & 0xf0) != 0x90)
+        return nullptr;
+    const int count = *begin & 0x0f;
+    qint64 announced = count;
+    int containers = 1; // as many as that it may be deep
+    const uchar *p = begin + 1;
+    for (int element = 0; element < count; ++element) {
+        if (element < KeptElements)
+            m_offsets[size_t(element)] = p - begin;
+        for (qint64 values = 1; values > 0; --values) {
+            if (p == last)
+                return nullptr;
+            const ShortExtent known = shortExtents[*p];
+            Extent extent{known.size, known.values};
+            if (Q_UNLIKELY(extent.size == 0))
+                extent = longExtent(p, last - p);
+            if (extent.size == 0 || extent.size > last - p)
+                return nullptr;
+            p += extent.size;
+            if (extent.values > 0) {
+                values += extent.values;
+                announced += extent.values;
+                if (++containers > m_maxDepth || announced > m_maxItems)
+                    return nullptr;
+            }
+        }
+    }
+    if (count == 0 || announced > m_maxItems || p - begin > m_maxBytes)
+        return nullptr;
+    m_count = quint32(count);
+    return p;
+}
+
 Scanner::Result Scanner::scan(const char *&pos, const char *end)
 {
     const auto *const begin = reinterpret_cast<const uchar *>(pos);
     const auto *const last = reinterpret_cast<const uchar *>(end);
     const uchar *p = begin;
     const qsizetype before = m_size;
+    if (before == 0 && p != last) {
+        if (const uchar *const complete = scanWhole(p, last)) {
+            m_size = complete - begin;
+            pos = reinterpret_cast<const char *>(complete);
+            return Complete;
+        }
+    }
     const auto stop = [&](Result result) {
         m_size = before + (p - begin);
         pos = reinterpret_cast<const char *>(p);

@@ -43,6 +43,7 @@ public:
     bool exceedsLimit() const noexcept { return m_exceedsLimit; }
 
 private:
+    const uchar *scanWhole(const uchar *begin, const uchar *last) noexcept;
     bool takeHeader(const uchar *header, qsizetype offset, qsizetype available);
     bool open(quint64 values, bool map, qsizetype offset);
     bool closeValue() noexcept;
