@@ -107,7 +107,15 @@ public:
     /// Takes a number that a float represents exactly; NaN and the infinities are such.
     bool readFloat(float &value) noexcept;
     /// Takes str or bin as a view into the bytes.
-    bool readBytesView(QByteArrayView &value) noexcept;
+    bool readBytesView(QByteArrayView &value) noexcept
+    {
+        const qsizetype size = m_pos != m_end && (*m_pos & 0xe0) == 0xa0 ? *m_pos & 0x1f : -1;
+        if (Q_UNLIKELY(size < 0 || m_end - m_pos <= size))
+            return readLongBytesView(value);
+        value = QByteArrayView(m_pos + 1, size);
+        m_pos += 1 + size;
+        return true;
+    }
     /// Takes str or bin; large ones at the end of the frame without a copy.
     bool readBytes(QByteArray &value);
     /// Takes str or bin that is valid UTF-8. Memory that \a value has is reused.
@@ -116,7 +124,13 @@ public:
     /// are not valid UTF-8.
     static bool decodeText(QByteArrayView bytes, QString &text);
     /// Takes the header of an array; its \a count values follow.
-    bool readArray(quint32 &count) noexcept;
+    bool readArray(quint32 &count) noexcept
+    {
+        if (Q_UNLIKELY(m_pos == m_end || (*m_pos & 0xf0) != 0x90))
+            return readLongArray(count);
+        count = *m_pos++ & 0x0f;
+        return true;
+    }
     /// Takes the header of a map; \a count pairs of key and value follow.
     bool readMap(quint32 &count) noexcept;
     /// Takes an extension as a view into the bytes.
@@ -198,6 +212,8 @@ private:
     bool readLongSigned(qint64 &value, qint64 minimum, qint64 maximum,
                         const char *expected) noexcept;
     bool readLongUnsigned(quint64 &value, quint64 maximum, const char *expected) noexcept;
+    bool readLongBytesView(QByteArrayView &value) noexcept;
+    bool readLongArray(quint32 &count) noexcept;
     Details *details();
     bool addPlace(const QString &place);
     static quint64 bodySize(const Header &h) noexcept;

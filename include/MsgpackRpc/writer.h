@@ -42,8 +42,22 @@ public:
 
     void writeNil(); ///< Writes nil.
     void writeBool(bool value); ///< Writes a boolean.
-    void writeSigned(qint64 value); ///< Writes an integer in its shortest form.
-    void writeUnsigned(quint64 value); ///< Writes an integer in its shortest form.
+    /// Writes an integer in its shortest form.
+    void writeSigned(qint64 value)
+    {
+        if (Q_LIKELY(value >= -32 && value < 128))
+            appendByte(uchar(value));
+        else
+            writeLongSigned(value);
+    }
+    /// Writes an integer in its shortest form.
+    void writeUnsigned(quint64 value)
+    {
+        if (Q_LIKELY(value < 128))
+            appendByte(uchar(value));
+        else
+            writeLongUnsigned(value);
+    }
     void writeFloat(float value); ///< Writes a 32-bit float.
     void writeDouble(double value); ///< Writes a 64-bit float.
     void writeString(QByteArrayView utf8); ///< Writes text that is UTF-8 already.
@@ -52,7 +66,14 @@ public:
             QByteArrayView bytes); ///< Writes bin (raw in the compatibility format), always copied.
     void
     writeBinary(const QByteArray &bytes); ///< Writes bin; 64 KiB or more are shared, not copied.
-    void writeArray(quint32 count); ///< Writes the header of an array; \a count values must follow.
+    /// Writes the header of an array; \a count values must follow.
+    void writeArray(quint32 count)
+    {
+        if (Q_LIKELY(count < 16))
+            appendByte(uchar(0x90 | count));
+        else
+            writeLongArray(count);
+    }
     void writeMap(quint32 count); ///< Writes the header of a map; \a count pairs must follow.
     /// Writes an extension. The compatibility format has none: the writer fails.
     void writeExtension(qint8 type, QByteArrayView data);
@@ -138,6 +159,14 @@ private:
         if (!bytes.isEmpty())
             append(bytes.data(), size_t(bytes.size()));
     }
+    void appendByte(uchar byte)
+    {
+        reserve(1);
+        m_data[size_t(m_size++)] = char(byte);
+    }
+    void writeLongSigned(qint64 value);
+    void writeLongUnsigned(quint64 value);
+    void writeLongArray(quint32 count);
     void grow(qsizetype more);
     void reserve(qsizetype more)
     {

@@ -55,13 +55,11 @@ void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error)
 
 QString answerProblem(const OutputQueue &queue, const Limits &limits)
 {
-    if (Q_UNLIKELY(queue.hasFailed()))
+    if (queue.hasFailed())
         return QStringLiteral("the result cannot be sent: %1").arg(queue.failure());
-    if (Q_UNLIKELY(queue.openSize() > limits.messageBytes))
-        return QStringLiteral("the result cannot be sent: %1 bytes, and at most %2 are allowed")
-                .arg(queue.openSize())
-                .arg(limits.messageBytes);
-    return {};
+    return QStringLiteral("the result cannot be sent: %1 bytes, and at most %2 are allowed")
+            .arg(queue.openSize())
+            .arg(limits.messageBytes);
 }
 
 } // namespace MsgpackRpc::Detail

@@ -16,7 +16,12 @@ char *packMsgid(char *to, quint32 number) noexcept;
 void writeAnswerHeader(Writer &writer, quint32 msgid, bool succeeded);
 /// Queues `[1, msgid, error, nil]`; an error value that cannot be sent is described instead.
 void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error);
-/// Why the answer that is being written cannot be sent; empty if it can.
+/// True if the answer that is being written can be sent.
+inline bool isSendable(const OutputQueue &queue, const Limits &limits)
+{
+    return !queue.hasFailed() && queue.openSize() <= limits.messageBytes;
+}
+/// Why it cannot.
 QString answerProblem(const OutputQueue &queue, const Limits &limits);
 
 } // namespace MsgpackRpc::Detail

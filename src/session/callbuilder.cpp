@@ -4,7 +4,7 @@
 
 #include "base/logging_p.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace MsgpackRpc::Detail {
 
@@ -63,7 +63,8 @@ bool CallBuilder::check(const CallTarget &target, const MethodName &method)
 // `[0, msgid, method` or `[2, method`: the arguments follow.
 void CallBuilder::writeHeader(const MethodName &method, const QByteArray *prefix)
 {
-    char header[16];
+    constexpr qsizetype ShortName = 32;
+    char header[16 + ShortName];
     char *end = header;
     if (m_kind == Request) {
         m_msgid = m_session->calls.nextId();
@@ -74,26 +75,25 @@ void CallBuilder::writeHeader(const MethodName &method, const QByteArray *prefix
         *end++ = char(0x93);
         *end++ = 0x02;
     }
-    const QByteArray digits = Q_UNLIKELY(method.isNumber() && prefix != nullptr)
-                                      ? QByteArray::number(method.number())
-                                      : QByteArray();
-    const QByteArrayView name = digits.isNull() ? method.name() : QByteArrayView(digits);
-    const qsizetype size = name.size() + (prefix != nullptr ? prefix->size() : 0);
-    if (method.isNumber() && prefix == nullptr) {
-        m_writer->append(header, size_t(end - header));
-        m_writer->writeSigned(method.number());
-        return;
-    }
-    if (Q_LIKELY(size < 32)) {
+    const QByteArrayView object = prefix != nullptr ? QByteArrayView(*prefix) : QByteArrayView();
+    const qsizetype size = object.size() + method.name().size();
+    if (Q_LIKELY(!method.isNumber() && size < ShortName)) {
         *end++ = char(0xa0 | size);
-        m_writer->append(header, size_t(end - header));
         if (prefix != nullptr)
-            m_writer->append(prefix->constData(), size_t(prefix->size()));
-        m_writer->append(name.data(), size_t(name.size()));
+            end = std::copy_n(object.data(), object.size(), end);
+        end = std::copy_n(method.name().data(), method.name().size(), end);
+        m_writer->append(header, size_t(end - header));
         return;
     }
     m_writer->append(header, size_t(end - header));
-    const QByteArray whole = prefix != nullptr ? *prefix + name.toByteArray() : name.toByteArray();
+    if (prefix == nullptr && method.isNumber()) {
+        m_writer->writeSigned(method.number());
+        return;
+    }
+    const QByteArray digits =
+            method.isNumber() ? QByteArray::number(method.number()) : QByteArray();
+    const QByteArrayView name = digits.isNull() ? method.name() : QByteArrayView(digits);
+    const QByteArray whole = object.toByteArray() + name.toByteArray();
     m_writer->writeString(QByteArrayView(whole));
 }
 

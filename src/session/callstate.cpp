@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <MsgpackRpc/calllisteners.h>
 
+#include "base/currentthread_p.h"
 #include "base/logging_p.h"
 
 #include <QtCore/QAbstractEventDispatcher>
@@ -183,7 +184,7 @@ ContextLink::ContextLink(QObject *context)
 {
     if (context == nullptr)
         return;
-    m_kind = context->thread() == QThread::currentThread() ? Here : Elsewhere;
+    m_kind = context->thread() == currentThread() ? Here : Elsewhere;
     m_object = m_kind == Here ? context : new ContextRelay(context);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/session_p.h"
 
+#include "base/currentthread_p.h"
 #include "base/logging_p.h"
 #include "session/sessionresponder_p.h"
 
@@ -105,7 +106,7 @@ Transport *SessionPrivate::transport(TransportOption wanted)
 
 bool SessionPrivate::checkThread()
 {
-    if (Q_LIKELY(q->thread() == QThread::currentThread()))
+    if (Q_LIKELY(q->thread() == currentThread()))
         return true;
     static std::atomic_flag warned = ATOMIC_FLAG_INIT;
     if (!warned.test_and_set())

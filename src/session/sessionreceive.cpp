@@ -36,13 +36,14 @@ public:
     }
     void commitAnswer(quint32 msgid) override
     {
-        const QString problem =
-                Detail::answerProblem(m_transport->queue(), m_session->settings.limits);
-        if (Q_UNLIKELY(!problem.isEmpty())) {
-            m_transport->queue().rollback();
+        OutputQueue &queue = m_transport->queue();
+        const Limits &limits = m_session->settings.limits;
+        if (Q_UNLIKELY(!Detail::isSendable(queue, limits))) {
+            const QString problem = Detail::answerProblem(queue, limits);
+            queue.rollback();
             return answerError(msgid, problem);
         }
-        m_transport->queue().commit(true);
+        queue.commit(true);
         m_session->answerAdded(*m_transport);
     }
     void rollbackAnswer() override { m_transport->queue().rollback(); }

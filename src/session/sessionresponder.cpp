@@ -80,10 +80,11 @@ void SessionResponder::deliver(SessionPrivate &session, const Route &route,
     if (session.canAnswer(transport, route.generation)) {
         OutputQueue &queue = transport->queue();
         queue.begin().writeRaw(message);
-        const QString problem = Detail::answerProblem(queue, session.settings.limits);
-        if (problem.isEmpty()) {
+        const Limits &limits = session.settings.limits;
+        if (Detail::isSendable(queue, limits)) {
             queue.commit(true);
         } else {
+            const QString problem = Detail::answerProblem(queue, limits);
             queue.rollback();
             Detail::writeErrorAnswer(queue, route.msgid, problem);
         }

@@ -5,6 +5,8 @@
 
 #include <MsgpackRpc/reader.h>
 
+#include <QtCore/QtEndian>
+
 #include <limits>
 
 namespace MsgpackRpc {
@@ -20,8 +22,27 @@ QByteArrayView element(const char *data, const Scanner &scanner, int index)
     return QByteArrayView(data + begin, end - begin);
 }
 
+// By hand for the forms that are sent: every request and every response has one.
 bool readMsgid(QByteArrayView bytes, quint32 &msgid)
 {
+    const auto *const p = reinterpret_cast<const uchar *>(bytes.data());
+    switch (*p) {
+    case 0xcc:
+        msgid = p[1];
+        return true;
+    case 0xcd:
+        msgid = qFromBigEndian<quint16>(p + 1);
+        return true;
+    case 0xce:
+        msgid = qFromBigEndian<quint32>(p + 1);
+        return true;
+    default:
+        break;
+    }
+    if (*p < 0x80) {
+        msgid = *p;
+        return true;
+    }
     quint64 number = 0;
     if (!Reader(bytes).readUnsigned(number) || number > std::numeric_limits<quint32>::max())
         return false;

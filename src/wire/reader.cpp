@@ -308,7 +308,7 @@ bool Reader::readFloat(float &value) noexcept
     return fail("a number that a float represents exactly");
 }
 
-bool Reader::readBytesView(QByteArrayView &value) noexcept
+bool Reader::readLongBytesView(QByteArrayView &value) noexcept
 {
     const Header h = header();
     if (h.kind != String && h.kind != Binary)
@@ -367,7 +367,7 @@ bool Reader::decodeText(QByteArrayView bytes, QString &text)
     return !decoder.hasError();
 }
 
-bool Reader::readArray(quint32 &count) noexcept
+bool Reader::readLongArray(quint32 &count) noexcept
 {
     const Header h = header();
     if (h.kind != Array)

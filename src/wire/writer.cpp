@@ -87,12 +87,12 @@ void Writer::writeBool(bool value)
     value ? Packer(*this).pack_true() : Packer(*this).pack_false();
 }
 
-void Writer::writeSigned(qint64 value)
+void Writer::writeLongSigned(qint64 value)
 {
     Packer(*this).pack_int64(value);
 }
 
-void Writer::writeUnsigned(quint64 value)
+void Writer::writeLongUnsigned(quint64 value)
 {
     Packer(*this).pack_uint64(value);
 }
@@ -209,7 +209,7 @@ void Writer::writeBinary(const QByteArray &bytes)
     m_sharedSize += bytes.size();
 }
 
-void Writer::writeArray(quint32 count)
+void Writer::writeLongArray(quint32 count)
 {
     Packer(*this).pack_array(count);
 }
