@@ -2,6 +2,7 @@
 # Sourced by the scripts of this project, not run. Offers
 #   setup_packages            installs what the build needs and is missing
 #   setup_install PACKAGE…    installs those of these Debian packages that are missing
+#   setup_peers DIRECTORY     installs other implementations, those from npm into DIRECTORY/peers
 #   setup_jobs                prints how many jobs to run in parallel
 
 # True if version $1 is at least $2.
@@ -22,6 +23,8 @@ setup_have_tool() {
     ninja-build) command -v ninja >/dev/null ;;
     ccache | pkg-config | python3 | clang-format | clang-tidy | git | jq) command -v "$1" >/dev/null ;;
     neovim) command -v nvim >/dev/null ;;
+    nodejs) command -v node >/dev/null || command -v nodejs >/dev/null ;;
+    npm) command -v npm >/dev/null ;;
     *) return 1 ;;
     esac
 }
@@ -69,6 +72,24 @@ setup_install() {
     "${as_root[@]}" apt-get update -q
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -q --no-install-recommends "${missing[@]}" </dev/null
+}
+
+# Tests skip what is missing afterwards, so this never fails.
+setup_peers() {
+    local directory=$1/peers lock=tests/conformance/peers/package-lock.json package
+    for package in python3-msgpack python3-pynvim ruby ruby-msgpack nodejs npm; do
+        (setup_install "$package") || echo "$package: not installed, tests that need it are skipped" >&2
+    done
+    if cmp -s "$lock" "$directory/installed.json" || ! command -v npm >/dev/null; then
+        return 0
+    fi
+    mkdir -p "$directory"
+    cp "$lock" "${lock%/*}/package.json" "$directory"
+    if (cd "$directory" && npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1 --fetch-timeout=30000); then
+        cp "$lock" "$directory/installed.json"
+    else
+        echo "npm: packages not installed, tests that need them are skipped" >&2
+    fi
 }
 
 setup_jobs() {

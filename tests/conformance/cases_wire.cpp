@@ -22,7 +22,8 @@ public:
         if (url.scheme() != QLatin1String("tcp"))
             throw Skipped{QStringLiteral("for tcp: only")};
         m_socket.connectToHost(url.host(), quint16(url.port()));
-        run.check(m_socket.waitForConnected(int(patience())), m_socket.errorString());
+        const bool isConnected = m_socket.waitForConnected(int(patience()));
+        run.check(isConnected, m_socket.errorString());
         m_socket.setSocketOption(QAbstractSocket::LowDelayOption, 1);
     }
 
@@ -86,13 +87,15 @@ private:
     void write(const QByteArray &bytes)
     {
         m_socket.write(bytes);
-        while (m_socket.bytesToWrite() > 0)
-            m_run.check(m_socket.waitForBytesWritten(int(patience())), m_socket.errorString());
+        bool isOpen = true;
+        while (isOpen && m_socket.bytesToWrite() > 0)
+            isOpen = m_socket.waitForBytesWritten(int(patience()));
+        m_run.check(isOpen, m_socket.errorString());
     }
     void readMore()
     {
-        m_run.check(m_socket.waitForReadyRead(int(patience())),
-                    QStringLiteral("no answer: %1").arg(m_socket.errorString()));
+        const bool isReadable = m_socket.waitForReadyRead(int(patience()));
+        m_run.check(isReadable, QStringLiteral("no answer: %1").arg(m_socket.errorString()));
         m_buffer += m_socket.readAll();
     }
 
