@@ -22,6 +22,7 @@ private Q_SLOTS:
     void agree();
     void refusesOptions();
     void everyCaseCanFail();
+    void documented();
     void silentServer();
     void skips();
     void clientUsage_data();
@@ -144,6 +145,26 @@ void tst_Conformance::everyCaseCanFail()
     for (const QString &line : starting(run.lines(), "FAIL"))
         failed += line.section(u' ', 1, 1);
     QCOMPARE(failed, expected);
+}
+
+// doc/conformance tells of every case, and of no other.
+void tst_Conformance::documented()
+{
+    QFile file(QStringLiteral(CONFORMANCE_DOCUMENT));
+    QVERIFY(file.open(QFile::ReadOnly));
+    const QStringList lines = QString::fromUtf8(file.readAll()).split(u'\n');
+    const qsizetype begin = lines.indexOf("### The cases");
+    QVERIFY(begin > 0);
+    QStringList rows = lines.mid(begin + 4); // the head of the table
+    rows.erase(std::find(rows.begin(), rows.end(), QString()), rows.end());
+
+    Program list(client(), {"--list"});
+    QVERIFY(list.waitForEnd());
+    QStringList expected;
+    for (const QString &line : list.lines())
+        expected += QStringLiteral("| `%1` | %2 |")
+                            .arg(line.section(u'\t', 0, 0), line.section(u'\t', 1));
+    QCOMPARE(rows, expected);
 }
 
 // Nobody answers: each case comes to an end all the same.
