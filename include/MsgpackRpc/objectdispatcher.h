@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <MsgpackRpc/acceptlist.h>
 #include <MsgpackRpc/boundfunction.h>
 #include <MsgpackRpc/dispatcher.h>
 #include <MsgpackRpc/methodname.h>
@@ -51,15 +52,15 @@ public:
     /// or the functions of an object that is declared in QML; and those of its base classes up to
     /// and including \a base, if that is given (but never those of QObject). Never signals, never
     /// private or protected slots, never names that begin with `_` or `rpc.`. With \a accept only
-    /// the methods of these names.
+    /// these: `{"add", {7, "greet"}}` serves add by its name, and greet as the integer method 7.
     ///
     /// False, and error() says what, if a method takes or returns something that cannot cross the
-    /// wire, if a name in \a accept is not such a method, if a name is taken, or if \a object is
-    /// null: whatever is not concerned is served all the same. \a object is not owned; when it is
+    /// wire, if an entry of \a accept names no such method, if a name or an integer is taken, or if
+    /// \a object is null: whatever is not concerned is served all the same. \a object is not owned; when it is
     /// destroyed its methods are no longer served. An object may be served under several names.
-    bool serve(QObject *object, const QStringList &accept = {}, const QMetaObject *base = nullptr);
-    /// The same, as \a name `.` method.
-    bool serve(const QString &name, QObject *object, const QStringList &accept = {},
+    bool serve(QObject *object, const AcceptList &accept = {}, const QMetaObject *base = nullptr);
+    /// The same, as \a name `.` method; integers stay what they are.
+    bool serve(const QString &name, QObject *object, const AcceptList &accept = {},
                const QMetaObject *base = nullptr);
     /// Stops serving \a object under any name. What is bound with it as a context stays.
     void unserve(QObject *object);

@@ -12,12 +12,12 @@ class Serving
 {
 public:
     /// \copydoc ObjectDispatcher::serve
-    bool serve(QObject *object, const QStringList &accept = {}, const QMetaObject *base = nullptr)
+    bool serve(QObject *object, const AcceptList &accept = {}, const QMetaObject *base = nullptr)
     {
         return target().serve(object, accept, base);
     }
-    /// The same, as \a name `.` method.
-    bool serve(const QString &name, QObject *object, const QStringList &accept = {},
+    /// The same, as \a name `.` method; integers stay what they are.
+    bool serve(const QString &name, QObject *object, const AcceptList &accept = {},
                const QMetaObject *base = nullptr)
     {
         return target().serve(name, object, accept, base);

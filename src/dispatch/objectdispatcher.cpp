@@ -28,6 +28,15 @@ QString problemText(const QMetaMethod &method, const QString &problem)
                  QLatin1String(method.methodSignature()), problem);
 }
 
+QString unknownText(const QObject *object, const AcceptList::Entry &entry)
+{
+    const QString text = QStringLiteral("%1 has no public slot or invokable method `%2'")
+                                 .arg(QLatin1String(object->metaObject()->className()),
+                                      QString::fromUtf8(entry.method()));
+    return entry.id() ? text + QStringLiteral(", which was to be served as %1").arg(*entry.id())
+                      : text;
+}
+
 } // namespace
 
 ObjectDispatcherPrivate::ObjectDispatcherPrivate(QObject *parent)
@@ -131,7 +140,7 @@ bool ObjectDispatcherPrivate::bind(const Detail::MethodName &method,
 }
 
 void ObjectDispatcherPrivate::serve(const QByteArray &prefix, QObject *object,
-                                    const QStringList &accept, const QMetaObject *base)
+                                    const AcceptList &accept, const QMetaObject *base)
 {
     const Activity activity(this);
     QString problem;
@@ -146,30 +155,36 @@ void ObjectDispatcherPrivate::serve(const QByteArray &prefix, QObject *object,
             names.push_back(method.name());
         same.push_back(method);
     }
-    for (const QString &name : accept) {
-        if (!overloads.contains(name.toUtf8())) {
-            problems += QStringLiteral("%1 has no public slot or invokable method `%2'")
-                                .arg(QLatin1String(object->metaObject()->className()), name);
-        }
+    for (const AcceptList::Entry &entry : accept.entries()) {
+        if (!overloads.contains(entry.method()))
+            problems += unknownText(object, entry);
     }
     const std::shared_ptr<const Target> target = targetOf(object);
     QStringList served;
     for (const QByteArray &name : names) {
-        const bool isWanted = accept.isEmpty() || accept.contains(QString::fromUtf8(name));
-        if (isWanted && serveMethods(prefix + name, overloads[name], target))
+        const bool isWanted = accept.isEmpty() || accept.contains(name);
+        if (isWanted && serveMethods({prefix + name, 0, false}, overloads[name], target))
             served += QString::fromUtf8(prefix + name);
+    }
+    for (const AcceptList::Entry &entry : accept.entries()) {
+        const auto methods = overloads.constFind(entry.method());
+        if (!entry.id() || methods == overloads.constEnd())
+            continue;
+        if (serveMethods({{}, *entry.id(), true}, *methods, target))
+            served += QStringLiteral("%1 (%2)")
+                              .arg(*entry.id())
+                              .arg(QString::fromUtf8(entry.method()));
     }
     qCDebug(lcDispatch).noquote() << "serving" << object->metaObject()->className() << "as"
                                   << served.join(QLatin1String(", "));
 }
 
-bool ObjectDispatcherPrivate::serveMethods(const QByteArray &name,
+bool ObjectDispatcherPrivate::serveMethods(const MethodKey &key,
                                            const std::vector<QMetaMethod> &methods,
                                            const std::shared_ptr<const Target> &target)
 {
-    const MethodKey key{name, 0, false};
     if (isTaken(key)) {
-        problems += QStringLiteral("`%1' is served already").arg(QString::fromUtf8(name));
+        problems += QStringLiteral("`%1' is served already").arg(MethodEntry(key).text());
         return false;
     }
     std::vector<Overload> overloads;
@@ -178,7 +193,7 @@ bool ObjectDispatcherPrivate::serveMethods(const QByteArray &name,
         auto made = std::make_shared<const Method>(target, method, &problem);
         if (problem.isEmpty())
             overloads.push_back(std::move(made));
-        else
+        else if (!problems.contains(problemText(method, problem)))
             problems += problemText(method, problem);
     }
     if (overloads.empty())
@@ -219,12 +234,12 @@ ObjectDispatcher::~ObjectDispatcher()
     ObjectDispatcherPrivate::release(std::move(d));
 }
 
-bool ObjectDispatcher::serve(QObject *object, const QStringList &accept, const QMetaObject *base)
+bool ObjectDispatcher::serve(QObject *object, const AcceptList &accept, const QMetaObject *base)
 {
     return serve(QString(), object, accept, base);
 }
 
-bool ObjectDispatcher::serve(const QString &name, QObject *object, const QStringList &accept,
+bool ObjectDispatcher::serve(const QString &name, QObject *object, const AcceptList &accept,
                              const QMetaObject *base)
 {
     const QByteArray prefix = name.isEmpty() ? QByteArray() : name.toUtf8() + '.';

@@ -23,7 +23,7 @@ public:
     /// Deletes \a d, now or when the last call has returned.
     static void release(std::unique_ptr<ObjectDispatcherPrivate> d);
 
-    void serve(const QByteArray &prefix, QObject *object, const QStringList &accept,
+    void serve(const QByteArray &prefix, QObject *object, const AcceptList &accept,
                const QMetaObject *base);
     void unserve(const QObject *object);
     QStringList methods() const;
@@ -57,7 +57,7 @@ private:
     struct PostedCall;
     using Overload = std::shared_ptr<const Method>;
 
-    bool serveMethods(const QByteArray &name, const std::vector<QMetaMethod> &methods,
+    bool serveMethods(const MethodKey &key, const std::vector<QMetaMethod> &methods,
                       const std::shared_ptr<const Target> &target);
     bool isTaken(const MethodKey &key) const;
     void purge();

@@ -141,6 +141,9 @@ private Q_SLOTS:
     void dynamicMetaObject();
     void acceptList();
     void acceptedNamesThatDoNotExist();
+    void acceptedIntegers();
+    void acceptedIntegersAtFault();
+    void acceptListAsWritten();
     void baseClasses();
     void baseThatIsNone();
     void qobjectIsNoBase();
@@ -258,6 +261,100 @@ void TestExposure::acceptedNamesThatDoNotExist()
     QCOMPARE(harness->methods(), QStringList({"slot"}));
     QVERIFY(harness->serve(&served, {"invokable"}));
     QVERIFY(!harness->error());
+}
+
+enum class Number { Five = 5 };
+
+void TestExposure::acceptedIntegers()
+{
+    Harness harness;
+    Served served;
+    QVERIFY(harness->serve(
+            &served,
+            {"slot", {7, "invokable"}, {Number::Five, "slot"}, {-1, QString("overridden")}}));
+    QCOMPARE(harness->methods(), QStringList({"-1", "5", "7", "slot"}));
+    QCOMPARE(harness.call("slot"), result("slot"));
+    QCOMPARE(harness.call(5), result("slot"));
+    QCOMPARE(harness.call(7), result("invokable"));
+    QCOMPARE(harness.call(-1), result("own"));
+    // An integer is not its digits, and what has an integer only is not served by its name.
+    QCOMPARE(harness.call("7"), notAccepted("7"));
+    QCOMPARE(harness.call("invokable"), notAccepted("invokable"));
+    QCOMPARE(harness.call(6), notAccepted("6"));
+    // An object name is for names.
+    QVERIFY(harness->serve("x", &served, {"slot", {8, "slot"}}));
+    QCOMPARE(harness->methods(), QStringList({"-1", "5", "7", "8", "slot", "x.slot"}));
+    harness->unserve(&served);
+    QVERIFY(harness->methods().isEmpty());
+    QCOMPARE(harness.call(7), notAccepted("7"));
+    {
+        Served other;
+        QVERIFY(harness->serve(&other, {{7, "slot"}}));
+        QVERIFY(harness->unbind(7));
+        QVERIFY(harness->serve(&other, {{7, "slot"}}));
+    }
+    QVERIFY(harness->methods().isEmpty());
+    Declaring declaring;
+    QVERIFY(harness->serve(&declaring, {{7, "declared"}}));
+    QCOMPARE(harness.call(7, "x"), result("x"));
+    QCOMPARE(harness.call(7), error("7(QVariant) takes 1 argument, got 0"));
+}
+
+void TestExposure::acceptedIntegersAtFault()
+{
+    Harness harness;
+    Served served;
+    QVERIFY(!harness->serve(&served, {{7, "nothing"}}));
+    QCOMPARE(
+            harness->error().message(),
+            "Served has no public slot or invokable method `nothing', which was to be served as 7");
+    QVERIFY(!harness->serve(
+            &served, {{7, "deleteLater"}, {8, "_hidden"}, {9, "signal"}, {10, "privateSlot"}}));
+    QVERIFY(harness->methods().isEmpty());
+    QVERIFY(!harness->serve(&served, {{7, "slot"}, {7, "invokable"}}));
+    QCOMPARE(harness->error().message(), "`7' is served already");
+    QCOMPARE(harness.call(7), result("slot"));
+    QVERIFY(harness->bind(8, [] { return 8; }));
+    QVERIFY(!harness->serve(&served, {{8, "slot"}, "invokable"}));
+    QCOMPARE(harness->error().message(), "`8' is served already");
+    QCOMPARE(harness.call(8), result(8));
+    QCOMPARE(harness.call("invokable"), result("invokable"));
+    Unservable unservable;
+    QVERIFY(!harness->serve(&unservable, {"takesReference", {9, "takesReference"}}));
+    QCOMPARE(harness->error().message(), "Unservable::takesReference(int&) parameter 1 is of type "
+                                         "int&, which cannot be decoded");
+    QCOMPARE(harness.call(9), notAccepted("9"));
+}
+
+// Every way to write one down.
+void TestExposure::acceptListAsWritten()
+{
+    Served served;
+    const auto served2 = [&](const AcceptList &accept) {
+        Harness harness;
+        return harness->serve(&served, accept) ? harness->methods() : QStringList("refused");
+    };
+    const QStringList all{"invokable", "overridden", "slot"};
+    const QStringList two{"invokable", "slot"};
+    QCOMPARE(served2({}), all);
+    QCOMPARE(served2(AcceptList()), all);
+    QCOMPARE(served2(QStringList()), all);
+    QCOMPARE(served2({"slot", "invokable"}), two);
+    QCOMPARE(served2({"slot", "slot", "invokable"}), two);
+    QCOMPARE(served2(two), two);
+    QCOMPARE(served2(QStringList{"slot", "invokable"}), two);
+    QCOMPARE(served2({QStringLiteral("slot"), QByteArray("invokable")}), two);
+    QCOMPARE(served2({std::string("slot"), QLatin1String("invokable")}), two);
+    QCOMPARE(served2({{1, "slot"}}), QStringList("1"));
+    QCOMPARE(served2({{1, "slot"}, {2, "slot"}}), QStringList({"1", "2"}));
+    QCOMPARE(served2({{quint8(1), "slot"}, "slot"}), QStringList({"1", "slot"}));
+    Harness harness;
+    QVERIFY(harness->serve(&served, {}, &Served::staticMetaObject));
+    QVERIFY(harness->serve("x", &served, {}));
+    QVERIFY(harness->serve("y", &served, two));
+    QVERIFY(harness->serve("z", &served, {"slot", {1, "slot"}}, &Base::staticMetaObject));
+    QVERIFY(AcceptList({"a", {1, "b"}}).contains({1, "b"}));
+    QVERIFY(!AcceptList({"a", {1, "b"}}).contains("b"));
 }
 
 void TestExposure::baseClasses()
