@@ -14,6 +14,7 @@ before it, and guessed where there is none:
 Lines with #include go to the top of the file. context.h says what a block may use beside that.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 
 PORT_LITERAL = 'QUrl("tcp://127.0.0.1:18800")'
 PORT_LOOKUP = 'QUrl(qEnvironmentVariable("README_URL"))'
@@ -227,6 +229,65 @@ def facts(root):
     finish(problems, "names of limits, errors, categories, tests and files")
 
 
+# ---- vectors
+
+
+def section(text, heading):
+    """What stands between a heading and the next one of its level or above."""
+    start = re.search(r"^(#+) %s\n" % re.escape(heading), text, re.M)
+    if not start:
+        fail("there is no heading `%s`" % heading)
+    rest = text[start.end():]
+    end = re.search(r"^#{1,%d} " % len(start.group(1)), rest, re.M)
+    return rest[:end.start() if end else len(rest)]
+
+
+def listed_vectors(text):
+    """{(name, key): hex}; lines that begin with a space continue the one above."""
+    vectors = {}
+    for line in re.search(r"^```text\n(.*?)^```$", text, re.M | re.S).group(1).replace("\n ", " ").split("\n"):
+        if line:
+            name, *words = line.split()
+            key = words.pop(0) if not re.fullmatch(r"[0-9a-f]+", words[0]) else "hex"
+            vectors[name, key] = "".join(words)
+    return vectors
+
+
+def compressed_tables(text):
+    """The rows of each table whose first two cells are bytes: (compressed, plain)."""
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.M)
+    rows = [re.findall(r"^\| `([0-9a-f]+)` \| `([0-9a-f]+)` \|", table, re.M) for table in tables]
+    return [table for table in rows if table]
+
+
+def vectors(root):
+    """The bytes in doc/protocol.md are those of tests/data/goldens.json, and inflate to what is said."""
+    text = (root / "doc/protocol.md").read_text()
+    goldens = json.loads((root / "tests/data/goldens.json").read_text())
+    keys = re.compile(r"hex|reply|(.*_)?(c2s|s2c)")
+    wanted = {(name, key): value for name, entry in goldens.items() for key, value in entry.items()
+              if keys.fullmatch(key) and value}
+    listed = listed_vectors(section(text, "Test vectors"))
+    problems = ["the vector %s %s is not listed" % key for key in sorted(wanted.keys() - listed.keys())]
+    problems += ["there is no golden %s %s" % key for key in sorted(listed.keys() - wanted.keys())]
+    problems += ["the vector %s %s is another" % key
+                 for key in sorted(wanted.keys() & listed.keys()) if wanted[key] != listed[key]]
+
+    known = set(wanted.values())
+    examples = re.findall(r"\| `([0-9a-f ]+)` \|$", section(text, "Messages").split("###")[0], re.M)
+    problems += ["the message %s is no golden" % example
+                 for example in examples if example.replace(" ", "") not in known]
+
+    tables = compressed_tables(section(text, "A compressed connection, byte by byte"))
+    for table in tables:
+        inflater = zlib.decompressobj()
+        problems += ["%s does not inflate to %s" % row for row in table
+                     if inflater.decompress(bytes.fromhex(row[0])).hex() != row[1]]
+    if len(examples) < 7 or len(tables) != 2:
+        problems.append("doc/protocol.md: examples are missing, look at doctool.py")
+    finish(problems, "%d vectors, %d messages" % (len(listed), len(examples)))
+
+
 def finish(problems, what):
     if problems:
         fail("\n".join(problems))
@@ -235,5 +296,6 @@ def finish(problems, what):
 
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    {"extract": extract, "readme": readme, "links": links, "facts": facts}[command](
+    {"extract": extract, "readme": readme, "links": links, "facts": facts,
+     "vectors": vectors}[command](
         *([pathlib.Path(argument).resolve() for argument in arguments]))
