@@ -61,12 +61,8 @@ MessageReader::Space MessageReader::space()
 {
     if (readsDirectly()) {
         const qsizetype missing = m_scanner.missing();
-        if (m_large.size() == m_largeSize) {
-            const qsizetype wanted =
-                    std::min(m_largeSize + missing, std::max(FirstLarge, m_largeSize * 2));
-            m_large.reserve(wanted);
-            m_large.resize(wanted);
-        }
+        if (m_large.size() == m_largeSize)
+            growLarge(m_largeSize, m_largeSize + missing);
         return {m_large.data() + m_largeSize, std::min(missing, m_large.size() - m_largeSize)};
     }
     if (!m_block)
@@ -108,6 +104,27 @@ void MessageReader::enlarge()
     m_begin = m_scanned = m_end;
 }
 
+// Room for at least \a least bytes of a message that has \a whole, as far as is known. A little more than twice of what
+// has arrived is taken at once where that is all: a rest would make it grow again. Not by append(), which copies
+// everything where this extends it.
+void MessageReader::growLarge(qsizetype least, qsizetype whole)
+{
+    qsizetype size = std::max({FirstLarge, m_largeSize * 2, least});
+    if (size + size / 8 >= whole)
+        size = whole;
+    m_large.reserve(size);
+    m_large.resize(size);
+}
+
+void MessageReader::appendToLarge(const char *data, qsizetype size)
+{
+    const qsizetype end = m_largeSize + size;
+    if (m_large.size() < end)
+        growLarge(end, end + m_scanner.missing());
+    std::memcpy(m_large.data() + m_largeSize, data, size_t(size));
+    m_largeSize = end;
+}
+
 void MessageReader::finishLarge(Message &message)
 {
     m_large.truncate(m_largeSize);
@@ -136,9 +153,7 @@ Scanner::Result MessageReader::next(Message &message)
     m_scanned = pos - data;
     m_hasFailed = result == Scanner::Failed;
     if (m_isLarge) {
-        m_large.truncate(m_largeSize);
-        m_large.append(data + from, m_scanned - from);
-        m_largeSize = m_large.size();
+        appendToLarge(data + from, m_scanned - from);
         m_begin = m_scanned;
         if (result == Scanner::Complete)
             finishLarge(message);

@@ -71,6 +71,8 @@ private:
     void compact();
     void enlarge();
     bool readsDirectly() const noexcept;
+    void growLarge(qsizetype least, qsizetype whole);
+    void appendToLarge(const char *data, qsizetype size);
     void finishLarge(Message &message);
 
     Scanner m_scanner;

@@ -23,6 +23,8 @@ private Q_SLOTS:
     void largeMessagesOwnTheirBytes_data();
     void largeMessagesOwnTheirBytes();
     void largeBodyArrivesInPlace();
+    void endOfALargeBodyMovesNothing_data();
+    void endOfALargeBodyMovesNothing();
     void everySplitInTwo();
     void pieces_data();
     void pieces();
@@ -260,6 +262,48 @@ void tst_MessageReader::largeBodyArrivesInPlace()
     QVERIFY(decoder.readBytes(body));
     QCOMPARE(body, noise(200 * 1024));
     QVERIFY(message.frame.isEmpty() || !message.frame.isDetached());
+}
+
+// The last bytes, however few, go to where the others are, and nothing is reserved beyond them.
+void tst_MessageReader::endOfALargeBodyMovesNothing_data()
+{
+    QTest::addColumn<int>("size");
+    QTest::addColumn<int>("piece");
+    for (const int piece : {1000, 50'000, 10'000'000}) {
+        // A header beyond a power of two, which buffers grow by; all of the last growth; a little of it.
+        for (const int size : {1024 * 1024, 1024 * 1024 - 100, 1100 * 1024, 1500 * 1024})
+            QTest::addRow("%d in pieces of %d", size, piece) << size << piece;
+    }
+}
+
+void tst_MessageReader::endOfALargeBodyMovesNothing()
+{
+    QFETCH(int, size);
+    QFETCH(int, piece);
+    const QByteArray bytes = notify("upload", noise(size));
+    BlockPool pool;
+    MessageReader reader({}, pool);
+    Message message;
+    const char *place = nullptr;
+    qsizetype placeOffset = 0;
+    Scanner::Result result = Scanner::NeedMore;
+    for (qsizetype at = 0; at < bytes.size();) {
+        const MessageReader::Space space = reader.space();
+        if (at > bytes.size() - 100 * 1024 && place == nullptr) {
+            place = space.data;
+            placeOffset = at;
+        }
+        const qsizetype count = std::min({space.size, qsizetype(piece), bytes.size() - at});
+        std::memcpy(space.data, bytes.constData() + at, size_t(count));
+        reader.added(count);
+        at += count;
+        result = reader.next(message);
+    }
+    QCOMPARE(result, Scanner::Complete);
+    QVERIFY(message.frame == bytes);
+    if (place != nullptr)
+        QVERIFY(message.frame.constData() + placeOffset == place);
+    QVERIFY(message.frame.capacity() <= bytes.size() + 64);
 }
 
 void tst_MessageReader::everySplitInTwo()
