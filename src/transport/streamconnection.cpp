@@ -19,9 +19,11 @@ constexpr int MessagesPerTurn = 4096;
 constexpr int MessagesPerLook = 32;
 constexpr qint64 TimePerTurn = 4; // ms
 constexpr qsizetype BytesPerTurn = 8 * 1024 * 1024;
+constexpr qsizetype BytesPerLook = 32 * 1024; // fewer are too quickly done to ask for the time
 // The device gets no more at once than it may have to copy because the system does not take it.
 constexpr qsizetype WriteSlice = 256 * 1024;
 constexpr qsizetype CompressedSlice = 64 * 1024;
+constexpr qsizetype CompressStep = 256 * 1024;
 constexpr qsizetype InflateStep = 64 * 1024;
 // A half-received message lives on while so much of it arrives within Limits::halfMessageTime.
 constexpr qsizetype PartialProgress = 64 * 1024;
@@ -36,17 +38,22 @@ public:
     {
         if (--m_messages <= 0)
             return false;
-        if (m_messages % MessagesPerLook != 0)
-            return true;
-        if (!m_timer.isValid()) {
-            m_timer.start();
-            return true;
-        }
-        return m_timer.elapsed() < TimePerTurn;
+        return m_messages % MessagesPerLook != 0 || hasTime();
     }
-    bool takeBytes(qsizetype size) { return (m_bytes -= size) > 0; }
+    bool takeBytes(qsizetype size)
+    {
+        return (m_bytes -= size) > 0 && (size < BytesPerLook || hasTime());
+    }
 
 private:
+    bool hasTime()
+    {
+        if (m_timer.isValid())
+            return m_timer.elapsed() < TimePerTurn;
+        m_timer.start();
+        return true;
+    }
+
     int m_messages = MessagesPerTurn;
     qsizetype m_bytes = BytesPerTurn;
     QElapsedTimer m_timer;
@@ -430,28 +437,36 @@ void StreamConnection::flush()
     const qsizetype before = m_queue->size();
     if (before == 0 && m_raw.isEmpty())
         return;
+    // A peer that reads as fast as this writes would keep the turn from ending.
+    TurnBudget budget;
+    bool hasBudget = true;
     if (m_device->bytesToWrite() == 0) {
         if (m_deflater || !m_raw.isEmpty()) {
-            while (writeRaw() && m_deflater && !m_queue->isEmpty())
-                compressSome();
+            while (writeRaw() && m_deflater && !m_queue->isEmpty() && hasBudget)
+                hasBudget = budget.takeBytes(compressSome()) || m_isWaiting;
         }
         if (!m_deflater && m_raw.isEmpty())
-            writeQueue();
+            hasBudget = writeQueue(budget);
     }
+    if (!hasBudget)
+        continueLater();
     if (m_queue->size() < before)
         m_handler->outputDrained();
 }
 
-void StreamConnection::writeQueue()
+// False if the budget is used up; whoever waits for the bytes to go has no other turn.
+bool StreamConnection::writeQueue(TurnBudget &budget)
 {
     for (;;) {
         const Writer::Segment segment = m_queue->front();
         if (segment.size == 0)
-            return;
+            return true;
         const qsizetype written = write(segment.data, segment.size);
         m_queue->sent(written);
         if (written == 0 || m_isClosed || (written < segment.size && m_device->bytesToWrite() > 0))
-            return;
+            return true;
+        if (!budget.takeBytes(written) && !m_isWaiting)
+            return m_queue->isEmpty();
     }
 }
 
@@ -470,10 +485,12 @@ bool StreamConnection::writeRaw()
     return m_device->bytesToWrite() == 0;
 }
 
-// Compresses messages, each ended by a sync flush, until there is a good deal to write.
-void StreamConnection::compressSome()
+// Compresses messages, each ended by a sync flush, until there is a good deal to write. Returns how many bytes it took.
+qsizetype StreamConnection::compressSome()
 {
-    while (!m_queue->isEmpty() && m_deflater->output().size() < CompressedSlice) {
+    qsizetype taken = 0;
+    while (!m_queue->isEmpty() && m_deflater->output().size() < CompressedSlice
+           && taken < CompressStep) {
         const Writer::Segment segment = m_queue->front();
         const qsizetype size = std::min({segment.size, m_queue->frontMessageSize(), WriteSlice});
         const bool endsMessage = size == m_queue->frontMessageSize();
@@ -481,9 +498,11 @@ void StreamConnection::compressSome()
         if (endsMessage)
             m_deflater->flush();
         m_queue->sent(size);
+        taken += size;
     }
     m_raw = std::exchange(m_deflater->output(), QByteArray());
     m_rawSent = 0;
+    return taken;
 }
 
 bool StreamConnection::flushAndWait(std::chrono::milliseconds time)

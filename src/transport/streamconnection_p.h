@@ -123,8 +123,8 @@ private:
     void onPartialTimeout();
     qsizetype write(const char *data, qsizetype size);
     bool writeRaw();
-    void writeQueue();
-    void compressSome();
+    bool writeQueue(class TurnBudget &budget);
+    qsizetype compressSome();
     void lost(const Error &reason);
     Error deviceError() const;
     bool event(QEvent *event) override;

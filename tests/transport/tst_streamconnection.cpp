@@ -32,6 +32,9 @@ private Q_SLOTS:
     void deviceWithoutRoom();
     void deviceThatHolds();
     void largeMessagesLeaveInSlices();
+    void muchOutputTakesTurns_data();
+    void muchOutputTakesTurns();
+    void flushAndWaitSendsMuch();
     void removedMessagesAreNotWritten();
     void outputDrained();
     void bytesToWrite();
@@ -331,6 +334,44 @@ void tst_StreamConnection::largeMessagesLeaveInSlices()
         peer.device->makeRoom(1'000'000);
     }
     QVERIFY(peer.device->written() == large);
+}
+
+// A device that takes everything at once does not keep the event loop from going on.
+void tst_StreamConnection::muchOutputTakesTurns_data()
+{
+    QTest::addColumn<bool>("isCompressed");
+    QTest::newRow("plain") << false;
+    QTest::newRow("compressed") << true;
+}
+
+void tst_StreamConnection::muchOutputTakesTurns()
+{
+    QFETCH(bool, isCompressed);
+    TestConnection peer(StreamConnection::Active);
+    if (isCompressed)
+        peer.connection->sendOption(TransportOption(TransportOption::TxDeflate).exchange());
+    const QByteArray large = notify("large", QByteArray(32 * 1024 * 1024, 'x'));
+    peer.queue.begin().writeBinary(large); // shared
+    peer.queue.commit();
+    peer.connection->flush();
+    QVERIFY(!peer.device->writes.isEmpty());
+    const qsizetype left = peer.queue.size();
+    QVERIFY(left >= large.size() - 9 * 1024 * 1024);
+    processEvents();
+    QVERIFY(peer.queue.size() < left);
+    QTRY_VERIFY(peer.queue.isEmpty());
+}
+
+// Whoever waits has no other turn.
+void tst_StreamConnection::flushAndWaitSendsMuch()
+{
+    TestConnection peer;
+    const QByteArray large(32 * 1024 * 1024, 'x');
+    peer.queue.begin().writeBinary(large);
+    peer.queue.commit();
+    QVERIFY(peer.connection->flushAndWait(1h));
+    QVERIFY(peer.queue.isEmpty());
+    QVERIFY(peer.device->written().endsWith(large));
 }
 
 void tst_StreamConnection::removedMessagesAreNotWritten()
