@@ -14,6 +14,9 @@ constexpr qsizetype LargeMessage = BlockPool::BlockSize / 2;
 // Bytes that are certainly missing, from which on they are read into place.
 constexpr qsizetype DirectRead = 16 * 1024;
 constexpr qsizetype FirstLarge = 256 * 1024;
+// What has arrived in good part gets its buffer at once up to this size: growing in steps may copy each time.
+constexpr qsizetype EagerLarge = 1024 * 1024;
+constexpr qsizetype EagerGrowth = 16;
 
 } // namespace
 
@@ -110,6 +113,7 @@ void MessageReader::enlarge()
 void MessageReader::growLarge(qsizetype least, qsizetype whole)
 {
     qsizetype size = std::max({FirstLarge, m_largeSize * 2, least});
+    size = std::max(size, std::min(m_largeSize * EagerGrowth, EagerLarge));
     if (size + size / 8 >= whole)
         size = whole;
     m_large.reserve(size);
