@@ -74,9 +74,13 @@ def _columns(summary, is_judged):
         columns += [("must", lambda row: _text("%g", row, "must")),
                     ("moonshot", lambda row: _text("%g", row, "moonshot")),
                     ("verdict", lambda row: _text("%s", row, "verdict"))]
-    # Without columns that say nothing.
-    return [(title, cell) for title, cell in columns
-            if title in ("", unit) or any(cell(row) not in ("", "1") for row in summary["rows"])]
+    # Without columns that say nothing: the 1 of what is compared with is not enough.
+    def says_something(title, cell):
+        return title in ("", unit) or any(
+            cell(row) and (not title.startswith("ratio") or "ratio" in row)
+            for row in summary["rows"])
+
+    return [(title, cell) for title, cell in columns if says_something(title, cell)]
 
 
 def print_summary(summary, is_judged, as_markdown):
@@ -84,7 +88,7 @@ def print_summary(summary, is_judged, as_markdown):
     table = [[title for title, _ in columns]]
     table += [[cell(row) for _, cell in columns] for row in summary["rows"]]
     if as_markdown:
-        print("### %s\n" % summary["title"])
+        print("#### %s\n" % summary["title"])
         print_markdown(table)
     else:
         table[0][0] = summary["title"]
