@@ -45,6 +45,16 @@ struct MSGPACKRPC_EXPORT Limits
     int connections = 512;
     /// Open connections of one server from one address; one more is closed at once. Default 512.
     int connectionsPerAddress = 512;
+    /// Sessions of one server that come of UDP datagrams: one for each source and what it asks for. They do not count
+    /// as connections. At the limit the one that was silent longest, with nothing in work, makes room; if there is
+    /// none, the datagram is dropped. Default 1024: a source can be forged, so that their number is nobody's promise.
+    int datagramSessions = 1024;
+    /// After so long without a datagram such a session is closed, unless something of it is in work. Default 60 s.
+    std::chrono::milliseconds datagramIdleTime{60'000};
+    /// Bytes that a server sends for each datagram that it receives from another machine: its answers, and what it
+    /// sends unasked. A larger answer is replaced by an error. Sources on the loopback interface are not held to it,
+    /// and nobody is from 65 527 on. Default 1 KiB: a forged source can't make a server flood a victim.
+    int datagramReplyBytes = 1024;
     /// How long a message may be half received without its end or another 64 KiB of it arriving;
     /// then the connection is closed; at the latest after twice this time. Default 30 s.
     std::chrono::milliseconds halfMessageTime{30'000};
@@ -63,6 +73,9 @@ struct MSGPACKRPC_EXPORT Limits
                && a.pendingCalls == b.pendingCalls && a.requestsInWork == b.requestsInWork
                && a.connections == b.connections
                && a.connectionsPerAddress == b.connectionsPerAddress
+               && a.datagramSessions == b.datagramSessions
+               && a.datagramIdleTime == b.datagramIdleTime
+               && a.datagramReplyBytes == b.datagramReplyBytes
                && a.halfMessageTime == b.halfMessageTime && a.tlsHandshakeTime == b.tlsHandshakeTime
                && a.closeTime == b.closeTime;
     }

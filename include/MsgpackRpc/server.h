@@ -49,7 +49,7 @@ public:
     ~Server() override;
 
     /// Listens at \a url too: `tcp://address:port` with a literal address or localhost, where port 0 takes any free
-    /// one, or `memory:name`. False, and error() says why, if that is not possible. Any number of times.
+    /// one, `udp://address:port` likewise, or `memory:name`. False, and error() says why, if that is not possible. Any number of times.
     bool listen(const QUrl &url);
     /// Where it listens, with the ports that were found.
     QList<QUrl> urls() const;
@@ -71,6 +71,10 @@ public:
             count += session->notify(method, args...) ? 1 : 0;
         return count;
     }
+
+    /// Datagrams over `udp://` that were dropped: malformed, over a limit, not to be accepted, without room for a
+    /// session, or not to be sent. Counts on after close().
+    quint64 datagramsDropped() const;
 
     /// How long calls to the clients wait for their answer. Default 10 s; -1 ms: without limit. For new sessions, like
     /// all settings here.

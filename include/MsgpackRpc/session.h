@@ -60,7 +60,7 @@ public:
 
     /// A session without a URL: set one before calling.
     explicit Session(QObject *parent = nullptr);
-    /// A session with the peer at \a url: `tcp://host:port` or `memory:name`. Does not connect yet.
+    /// A session with the peer at \a url: `tcp://host:port`, `udp://host:port` or `memory:name`. Does not connect yet.
     explicit Session(const QUrl &url, QObject *parent = nullptr);
     /// Ends every call with Canceled and closes like close().
     ~Session() override;
@@ -131,7 +131,10 @@ public:
     int requestsInWork() const;
     /// Bytes that wait to be sent.
     qsizetype bytesToWrite() const;
-    /// The msgid of the next request: 1 at first. To be set before the first call, by tests that compare bytes.
+    /// Datagrams over `udp://` that were dropped: what came was malformed, over a limit or not to be accepted, or what
+    /// was to be sent was not taken by the system. 0 over anything else.
+    quint64 datagramsDropped() const;
+    /// The msgid of the next request: 1 at first, over `udp://` random, so that nobody can guess it. To be set before the first call, by tests that compare bytes.
     void setNextMsgid(quint32 msgid);
 
     /// Internal: how CallInterface reaches this.

@@ -14,9 +14,12 @@ QDebug operator<<(QDebug debug, const Limits &limits)
                     << ", pendingCalls " << limits.pendingCalls << ", requestsInWork "
                     << limits.requestsInWork << ", connections " << limits.connections
                     << ", connectionsPerAddress " << limits.connectionsPerAddress
-                    << ", halfMessageTime " << limits.halfMessageTime.count()
-                    << " ms, tlsHandshakeTime " << limits.tlsHandshakeTime.count()
-                    << " ms, closeTime " << limits.closeTime.count() << " ms)";
+                    << ", datagramSessions " << limits.datagramSessions << ", datagramIdleTime "
+                    << limits.datagramIdleTime.count() << " ms, datagramReplyBytes "
+                    << limits.datagramReplyBytes << ", halfMessageTime "
+                    << limits.halfMessageTime.count() << " ms, tlsHandshakeTime "
+                    << limits.tlsHandshakeTime.count() << " ms, closeTime "
+                    << limits.closeTime.count() << " ms)";
     return debug;
 }
 

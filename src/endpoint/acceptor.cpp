@@ -2,6 +2,7 @@
 #include "endpoint/acceptor_p.h"
 
 #include "base/logging_p.h"
+#include "transport/datagramdevice_p.h"
 
 #include <QtCore/QCoreApplication>
 #include <QtCore/QDeadlineTimer>
@@ -10,7 +11,10 @@
 namespace MsgpackRpc {
 
 Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const AcceptorSettings &settings)
-    : m_owner(owner), m_dispatcher(dispatcher), m_settings(settings)
+    : m_owner(owner),
+      m_dispatcher(dispatcher),
+      m_settings(settings),
+      m_datagrams(settings.transport.limits, [this](AcceptedSession *session) { end(session); })
 {
     if (QCoreApplication::instance() == nullptr)
         return;
@@ -35,6 +39,8 @@ bool Acceptor::listen(const QUrl &url)
 {
     QString why;
     std::unique_ptr<Listener> listener = Listener::create(url, &why);
+    if (listener)
+        listener->setSettings(m_settings.transport);
     if (listener && !listener->listen(url))
         why = listener->error();
     if (!why.isEmpty()) {
@@ -58,13 +64,31 @@ QList<QUrl> Acceptor::urls() const
 
 void Acceptor::close()
 {
-    m_listeners.clear();
+    retireListeners();
     const QList<Session *> open = m_sessions;
     flushAll();
-    for (Session *session : open) {
-        session->close();
-        closed(session);
-    }
+    for (Session *session : open)
+        end(session);
+}
+
+void Acceptor::end(Session *session)
+{
+    session->close();
+    closed(session);
+}
+
+void Acceptor::retireListeners()
+{
+    m_datagramsDropped = datagramsDropped();
+    m_listeners.clear();
+}
+
+quint64 Acceptor::datagramsDropped() const
+{
+    quint64 count = m_datagramsDropped;
+    for (const auto &listener : m_listeners)
+        count += listener->datagramsDropped();
+    return count;
 }
 
 // One address can have no more than its part; the total only makes the others wait.
@@ -80,8 +104,12 @@ bool Acceptor::admits(const std::optional<Address> &peer, const QString &name)
 
 void Acceptor::accept(std::unique_ptr<QIODevice> device)
 {
+    // Sources can be forged: their number is not that of the connections, and no address has a part of it.
+    const bool isDatagram = qobject_cast<DatagramDevice *>(device.get()) != nullptr;
+    if (isDatagram && !m_datagrams.makeRoom())
+        return;
     auto *const session = new AcceptedSession(std::move(device), m_settings.transport, m_owner);
-    if (!admits(session->peerAddress(), session->peerName())) {
+    if (!isDatagram && !admits(session->peerAddress(), session->peerName())) {
         delete session;
         return;
     }
@@ -90,7 +118,9 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
     session->onClosed([this, session] { closed(session); });
     QObject::connect(session, &QObject::destroyed, m_owner, [this, session] { forget(session); });
     m_sessions.append(session);
-    if (const auto peer = session->peerAddress()) {
+    if (isDatagram) {
+        m_datagrams.add(session);
+    } else if (const auto peer = session->peerAddress()) {
         m_hosts.insert(session, peer->host());
         ++m_perHost[peer->host()];
     }
@@ -112,6 +142,7 @@ void Acceptor::closed(Session *session)
 void Acceptor::forget(Session *session)
 {
     m_sessions.removeOne(session);
+    m_datagrams.remove(session);
     const auto host = m_hosts.constFind(session);
     if (host != m_hosts.cend()) {
         if (--m_perHost[*host] == 0)
@@ -134,7 +165,7 @@ void Acceptor::flushAll()
 void Acceptor::updateAccepting()
 {
     const int most = m_settings.transport.limits.connections;
-    const bool pause = m_sessions.size() >= most;
+    const bool pause = m_sessions.size() - m_datagrams.count() >= most;
     if (pause == m_isPaused)
         return;
     m_isPaused = pause;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "endpoint/datagramsessions_p.h"
 #include "session/acceptedsession_p.h"
 #include "transport/listener_p.h"
 
@@ -47,6 +48,8 @@ public:
     Error error() const { return m_error; }
     /// The open sessions, in the order in which they came.
     const QList<Session *> &sessions() const { return m_sessions; }
+    /// Datagrams that were dropped.
+    quint64 datagramsDropped() const;
     /// Sends what waits in all sessions, for at most Limits::closeTime together; then closing them does not wait.
     void flushAll();
 
@@ -58,6 +61,8 @@ public:
 private:
     void accept(std::unique_ptr<QIODevice> device);
     bool admits(const std::optional<Address> &peer, const QString &name);
+    void end(Session *session);
+    void retireListeners();
     void closed(Session *session);
     void forget(Session *session);
     void updateAccepting();
@@ -67,9 +72,11 @@ private:
     const AcceptorSettings &m_settings;
     std::vector<std::unique_ptr<Listener>> m_listeners;
     QList<Session *> m_sessions;
+    DatagramSessions m_datagrams; // those of m_sessions that come of datagrams
     QHash<Session *, QHostAddress> m_hosts;
     QHash<QHostAddress, int> m_perHost;
     Error m_error;
+    quint64 m_datagramsDropped = 0; // by listeners that are closed
     bool m_isPaused = false;
     Q_DISABLE_COPY_MOVE(Acceptor)
 };

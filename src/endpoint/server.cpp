@@ -38,6 +38,11 @@ void Server::close()
     d->acceptor.close();
 }
 
+quint64 Server::datagramsDropped() const
+{
+    return d->acceptor.datagramsDropped();
+}
+
 Error Server::error() const
 {
     return d->acceptor.error();

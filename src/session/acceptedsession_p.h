@@ -21,6 +21,21 @@ public:
             callback();
         };
     }
+    /// When its last datagram came; -1 for a session over a stream, and one that is over.
+    qint64 lastHeard() const
+    {
+        const Connection *const connection =
+                SessionPrivate::get(this)->transportAt(0)->connection();
+        return connection != nullptr ? connection->lastHeard() : -1;
+    }
+    /// True while something is in work that its peer or this side waits for.
+    bool isBusy() const
+    {
+        const Connection *const connection =
+                SessionPrivate::get(this)->transportAt(0)->connection();
+        return requestsInWork() > 0 || pendingCalls() > 0
+               || (connection != nullptr && connection->isBusy());
+    }
     /// Waits for at most \a time until everything is sent, and not again when it is closed. Runs no event loop.
     void flushWithin(std::chrono::milliseconds time)
     {

@@ -36,7 +36,9 @@ void writeAnswerHeader(Writer &writer, quint32 msgid, bool succeeded)
     writer.append(header, size_t(end - header));
 }
 
-void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error)
+namespace {
+
+void beginErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error)
 {
     Writer &writer = queue.begin();
     writeAnswerHeader(writer, msgid, false);
@@ -50,16 +52,38 @@ void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error)
                 QStringView(QStringLiteral("an error that cannot be sent: %1").arg(why)));
     }
     writer.writeNil();
+}
+
+} // namespace
+
+void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error)
+{
+    beginErrorAnswer(queue, msgid, error);
     queue.commit(true);
 }
 
-QString answerProblem(const OutputQueue &queue, const Limits &limits)
+void writeErrorAnswer(Transport &transport, quint32 msgid, const QVariant &error)
 {
+    OutputQueue &queue = transport.queue();
+    beginErrorAnswer(queue, msgid, error);
+    const QString problem = transport.sizeProblem();
+    if (Q_UNLIKELY(!problem.isEmpty())) {
+        queue.rollback();
+        beginErrorAnswer(queue, msgid, QStringLiteral("the error cannot be sent: %1").arg(problem));
+    }
+    queue.commit(true);
+}
+
+QString answerProblem(const Transport &transport, const Limits &limits)
+{
+    const OutputQueue &queue = transport.queue();
     if (queue.hasFailed())
         return QStringLiteral("the result cannot be sent: %1").arg(queue.failure());
-    return QStringLiteral("the result cannot be sent: %1 bytes, and at most %2 are allowed")
-            .arg(queue.openSize())
-            .arg(limits.messageBytes);
+    if (queue.openSize() > limits.messageBytes)
+        return QStringLiteral("the result cannot be sent: %1 bytes, and at most %2 are allowed")
+                .arg(queue.openSize())
+                .arg(limits.messageBytes);
+    return QStringLiteral("the result cannot be sent: %1").arg(transport.sizeProblem());
 }
 
 } // namespace MsgpackRpc::Detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "transport/transport_p.h"
 #include "wire/outputqueue_p.h"
 
 #include <MsgpackRpc/limits.h>
@@ -16,12 +17,15 @@ char *packMsgid(char *to, quint32 number) noexcept;
 void writeAnswerHeader(Writer &writer, quint32 msgid, bool succeeded);
 /// Queues `[1, msgid, error, nil]`; an error value that cannot be sent is described instead.
 void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error);
-/// True if the answer that is being written can be sent.
-inline bool isSendable(const OutputQueue &queue, const Limits &limits)
+/// The same over \a transport, where an error value that does not fit into a datagram is described, too.
+void writeErrorAnswer(Transport &transport, quint32 msgid, const QVariant &error);
+/// True if the answer that is being written for \a transport can be sent.
+inline bool isSendable(const Transport &transport, const Limits &limits)
 {
-    return !queue.hasFailed() && queue.openSize() <= limits.messageBytes;
+    const OutputQueue &queue = transport.queue();
+    return !queue.hasFailed() && queue.openSize() <= limits.messageBytes && transport.fits();
 }
 /// Why it cannot.
-QString answerProblem(const OutputQueue &queue, const Limits &limits);
+QString answerProblem(const Transport &transport, const Limits &limits);
 
 } // namespace MsgpackRpc::Detail

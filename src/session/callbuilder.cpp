@@ -129,6 +129,8 @@ bool CallBuilder::isComplete()
         refuse(Error(Error::LimitExceeded,
                      QStringLiteral("more than %1 bytes would wait to be sent")
                              .arg(limits.queuedBytes)));
+    else if (Q_UNLIKELY(!m_transport->fits()))
+        refuse(Error(Error::LimitExceeded, m_transport->sizeProblem()));
     else
         return true;
     return false;

@@ -12,7 +12,7 @@ Session::Session(QObject *parent) : Session(std::make_unique<SessionPrivate>(), 
 
 Session::Session(const QUrl &url, QObject *parent) : Session(parent)
 {
-    d->settings.url = url;
+    d->setUrl(url);
 }
 
 Session::Session(std::unique_ptr<SessionPrivate> dd, QObject *parent)
@@ -40,7 +40,7 @@ void Session::setUrl(const QUrl &url)
 {
     if (d->settings.url == url)
         return;
-    d->settings.url = url;
+    d->setUrl(url);
     Q_EMIT urlChanged();
 }
 
@@ -204,8 +204,14 @@ qsizetype Session::bytesToWrite() const
     return d->bytesToWrite();
 }
 
+quint64 Session::datagramsDropped() const
+{
+    return d->datagramsDropped();
+}
+
 void Session::setNextMsgid(quint32 msgid)
 {
+    d->isMsgidSet = true;
     d->calls.setNextId(msgid);
 }
 

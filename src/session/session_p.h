@@ -62,7 +62,7 @@ public:
     static std::unique_ptr<SessionPrivate> accepted(std::unique_ptr<QIODevice> device,
                                                     const TransportSettings &settings);
 
-    static SessionPrivate *get(Session *session) { return session->d.get(); }
+    static SessionPrivate *get(const Session *session) { return session->d.get(); }
     void init(Session *session);
     void shutdown();
     void close(const Error &why);
@@ -77,6 +77,8 @@ public:
         dispatcher = wanted != nullptr ? wanted : &m_nullDispatcher;
     }
     qsizetype bytesToWrite() const;
+    void setUrl(const QUrl &url);
+    quint64 datagramsDropped() const;
     void enter(Detail::CallState *state, quint32 msgid, qint64 timeout, Transport &transport,
                quint64 sequence);
     void cancelCall(Detail::CallState &state) override;
@@ -116,6 +118,7 @@ public:
     bool isPassive = false;
     bool isBuilding = false; // a message is being packed
     bool isShutDown = false;
+    bool isMsgidSet = false; // by setNextMsgid()
     /// Told once, from the event loop, that an accepted session has ended.
     std::function<void(const Error &)> onClosed;
     std::optional<Address> lastPeer;

@@ -6,6 +6,7 @@
 #include "session/sessionresponder_p.h"
 
 #include <QtCore/QCoreApplication>
+#include <QtCore/QRandomGenerator>
 #include <QtCore/QThread>
 
 #include <algorithm>
@@ -221,7 +222,7 @@ void SessionPrivate::setState(Session::State next)
 
 void SessionPrivate::stateChanged(Transport &transport)
 {
-    if (StreamConnection *const connection = transport.connection()) {
+    if (Connection *const connection = transport.connection()) {
         lastPeer = connection->peerAddress();
         lastPeerName = connection->peerName();
     }
@@ -296,6 +297,22 @@ qsizetype SessionPrivate::bytesToWrite() const
                                                         : transport->queue().size();
     }
     return bytes;
+}
+
+// Whoever would answer in the peer's place has to guess the id.
+void SessionPrivate::setUrl(const QUrl &url)
+{
+    settings.url = url;
+    if (!isMsgidSet && url.scheme() == QLatin1String("udp"))
+        calls.setNextId(1 + QRandomGenerator::system()->bounded(0x7fffffffu));
+}
+
+quint64 SessionPrivate::datagramsDropped() const
+{
+    quint64 count = 0;
+    for (const auto &transport : m_transports)
+        count += transport ? transport->datagramsDropped() : 0;
+    return count;
 }
 
 const std::shared_ptr<Detail::SessionAnchor> &SessionPrivate::anchor()

@@ -38,8 +38,8 @@ public:
     {
         OutputQueue &queue = m_transport->queue();
         const Limits &limits = m_session->settings.limits;
-        if (Q_UNLIKELY(!Detail::isSendable(queue, limits))) {
-            const QString problem = Detail::answerProblem(queue, limits);
+        if (Q_UNLIKELY(!Detail::isSendable(*m_transport, limits))) {
+            const QString problem = Detail::answerProblem(*m_transport, limits);
             queue.rollback();
             return answerError(msgid, problem);
         }
@@ -51,7 +51,7 @@ public:
     {
         if (!isOpen())
             return;
-        Detail::writeErrorAnswer(m_transport->queue(), msgid, error);
+        Detail::writeErrorAnswer(*m_transport, msgid, error);
         m_session->answerAdded(*m_transport);
     }
     Responder makeResponder(quint32 msgid) override
@@ -65,7 +65,7 @@ public:
 private:
     SessionPrivate *m_session;
     Transport *m_transport;
-    StreamConnection *m_connection;
+    Connection *m_connection;
 };
 
 } // namespace
@@ -168,7 +168,7 @@ void SessionPrivate::outputDrained(Transport &transport)
 // A peer that has many requests in work, or does not read its answers, waits.
 void SessionPrivate::updateReading(Transport &transport)
 {
-    StreamConnection *const connection = transport.connection();
+    Connection *const connection = transport.connection();
     if (connection == nullptr)
         return;
     const qsizetype backlog = settings.limits.queuedBytes / BacklogPart;

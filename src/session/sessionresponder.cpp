@@ -81,12 +81,12 @@ void SessionResponder::deliver(SessionPrivate &session, const Route &route,
         OutputQueue &queue = transport->queue();
         queue.begin().writeRaw(message);
         const Limits &limits = session.settings.limits;
-        if (Detail::isSendable(queue, limits)) {
+        if (Detail::isSendable(*transport, limits)) {
             queue.commit(true);
         } else {
-            const QString problem = Detail::answerProblem(queue, limits);
+            const QString problem = Detail::answerProblem(*transport, limits);
             queue.rollback();
-            Detail::writeErrorAnswer(queue, route.msgid, problem);
+            Detail::writeErrorAnswer(*transport, route.msgid, problem);
         }
         session.answerAdded(*transport);
     }

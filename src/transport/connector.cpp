@@ -3,6 +3,7 @@
 
 #include "transport/memorydevice_p.h"
 #include "transport/tcpsocket_p.h"
+#include "transport/udpconnector_p.h"
 
 namespace MsgpackRpc {
 
@@ -110,19 +111,21 @@ QString Connector::check(const QUrl &url)
         return QStringLiteral("there is no URL to connect to");
     if (!url.isValid())
         return QStringLiteral("the URL is not valid: %1").arg(url.errorString());
-    if (scheme == QLatin1String("tcp")) {
+    if (scheme == QLatin1String("tcp") || scheme == QLatin1String("udp")) {
         if (url.host().isEmpty())
-            return QStringLiteral("%1 names no host; expected tcp://host:port").arg(url.toString());
+            return QStringLiteral("%1 names no host; expected %2://host:port")
+                    .arg(url.toString(), scheme);
         if (url.port(0) <= 0)
-            return QStringLiteral("%1 names no port to connect to; expected tcp://host:port")
-                    .arg(url.toString());
+            return QStringLiteral("%1 names no port to connect to; expected %2://host:port")
+                    .arg(url.toString(), scheme);
         return {};
     }
     if (scheme == QLatin1String("memory"))
         return url.path().isEmpty()
                        ? QStringLiteral("%1 has no name; expected memory:name").arg(url.toString())
                        : QString();
-    return QStringLiteral("%1 has no known scheme; expected tcp://host:port or memory:name")
+    return QStringLiteral("%1 has no known scheme; expected tcp://host:port, udp://host:port or "
+                          "memory:name")
             .arg(url.toString());
 }
 
@@ -133,6 +136,8 @@ std::unique_ptr<Connector> Connector::create(const QUrl &url)
         return std::make_unique<UnusableConnector>(wrong);
     if (url.scheme() == QLatin1String("tcp"))
         return std::make_unique<TcpConnector>(url);
+    if (url.scheme() == QLatin1String("udp"))
+        return std::make_unique<UdpConnector>(url);
     return std::make_unique<MemoryConnector>(url);
 }
 

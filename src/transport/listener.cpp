@@ -3,6 +3,7 @@
 
 #include "transport/memorydevice_p.h"
 #include "transport/tcpsocket_p.h"
+#include "transport/udplistener_p.h"
 
 #include <QtNetwork/QTcpServer>
 
@@ -81,14 +82,17 @@ std::unique_ptr<Listener> Listener::create(const QUrl &url, QString *why)
     const QString scheme = url.scheme();
     if (scheme == QLatin1String("tcp") && !url.host().isEmpty())
         return std::make_unique<TcpListener>();
+    if (scheme == QLatin1String("udp") && !url.host().isEmpty())
+        return std::make_unique<UdpListener>();
     if (scheme == QLatin1String("memory"))
         return std::make_unique<MemoryListener>();
-    if (scheme == QLatin1String("tcp"))
-        *why = QStringLiteral("%1 names no address to listen at; expected tcp://address:port")
-                       .arg(url.toString());
+    if (scheme == QLatin1String("tcp") || scheme == QLatin1String("udp"))
+        *why = QStringLiteral("%1 names no address to listen at; expected %2://address:port")
+                       .arg(url.toString(), scheme);
     else
-        *why = QStringLiteral(
-                       "\"%1\" has no known scheme; expected tcp://address:port or memory:name")
+        *why = QStringLiteral("\"%1\" has no known scheme; expected tcp://address:port, "
+                              "udp://address:port or "
+                              "memory:name")
                        .arg(url.toString());
     return nullptr;
 }

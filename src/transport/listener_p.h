@@ -10,6 +10,8 @@
 
 namespace MsgpackRpc {
 
+struct TransportSettings;
+
 /// Waits for connections at one URL and hands their open devices over.
 class Listener : public QObject
 {
@@ -35,6 +37,10 @@ public:
     {
         m_acceptor = std::move(acceptor);
     }
+    /// What is accepted, for those that have to look at it first. Must outlive this; before listen().
+    void setSettings(const TransportSettings &settings) { m_settings = &settings; }
+    /// Datagrams that were dropped; none where there are no datagrams.
+    virtual quint64 datagramsDropped() const { return 0; }
     /// Keep-alive time of accepted connections in seconds; 0 for none.
     void setKeepAlive(int seconds) { m_keepAlive = seconds; }
 
@@ -47,9 +53,11 @@ protected:
         const auto acceptor = m_acceptor;
         acceptor(std::move(device));
     }
+    const TransportSettings &settings() const { return *m_settings; }
     int m_keepAlive = 0;
 
 private:
+    const TransportSettings *m_settings = nullptr;
     std::function<void(std::unique_ptr<QIODevice>)> m_acceptor;
     QString m_error;
 };

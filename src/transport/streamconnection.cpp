@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/streamconnection_p.h"
 
-#include "base/logging_p.h"
+#include "transport/turnbudget_p.h"
 
-#include <QtCore/QCoreApplication>
 #include <QtCore/QElapsedTimer>
-#include <QtCore/QEvent>
 #include <QtNetwork/QAbstractSocket>
 
 #include <algorithm>
@@ -14,12 +12,6 @@ namespace MsgpackRpc {
 
 namespace {
 
-// What one turn of the event loop may do on one connection, so that a 16 ms frame of a GUI is not missed.
-constexpr int MessagesPerTurn = 4096;
-constexpr int MessagesPerLook = 32;
-constexpr qint64 TimePerTurn = 4; // ms
-constexpr qsizetype BytesPerTurn = 8 * 1024 * 1024;
-constexpr qsizetype BytesPerLook = 32 * 1024; // fewer are too quickly done to ask for the time
 // The device gets no more at once than it may have to copy because the system does not take it.
 constexpr qsizetype WriteSlice = 256 * 1024;
 constexpr qsizetype CompressedSlice = 64 * 1024;
@@ -30,62 +22,12 @@ constexpr qsizetype PartialProgress = 64 * 1024;
 
 } // namespace
 
-/// What is left for this turn.
-class TurnBudget
-{
-public:
-    bool takeMessage()
-    {
-        if (--m_messages <= 0)
-            return false;
-        return m_messages % MessagesPerLook != 0 || hasTime();
-    }
-    bool takeBytes(qsizetype size)
-    {
-        return (m_bytes -= size) > 0 && (size < BytesPerLook || hasTime());
-    }
-
-private:
-    bool hasTime()
-    {
-        if (m_timer.isValid())
-            return m_timer.elapsed() < TimePerTurn;
-        m_timer.start();
-        return true;
-    }
-
-    int m_messages = MessagesPerTurn;
-    qsizetype m_bytes = BytesPerTurn;
-    QElapsedTimer m_timer;
-};
-
-/// Marks that a function of the connection is on the stack: until the outermost has returned, the connection lives.
-class StreamConnection::Running
-{
-public:
-    explicit Running(StreamConnection *connection) : m_connection(connection)
-    {
-        ++connection->m_depth;
-    }
-    ~Running()
-    {
-        if (--m_connection->m_depth == 0 && m_connection->m_queue == nullptr)
-            m_connection->deleteLater();
-    }
-
-private:
-    StreamConnection *m_connection;
-    Q_DISABLE_COPY_MOVE(Running)
-};
-
 StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
                                    const Limits &limits, OutputQueue &queue,
                                    ConnectionHandler &handler)
-    : m_device(std::move(device)),
+    : Connection(queue, handler),
+      m_device(std::move(device)),
       m_socket(qobject_cast<QAbstractSocket *>(m_device.get())),
-      m_turn(Turn::current()),
-      m_queue(&queue),
-      m_handler(&handler),
       m_reader(limits, m_turn->blocks()),
       m_limits(limits),
       m_role(role)
@@ -125,12 +67,7 @@ void StreamConnection::sendOption(ExchangeOption option)
 {
     if (option.isDefault())
         return;
-    Writer writer;
-    writer.writeArray(3);
-    writer.writeUnsigned(Message::Option);
-    writer.writeUnsigned(option.tx.flags);
-    writer.writeUnsigned(option.rx.flags);
-    m_raw.append(writer.bytes());
+    m_raw.append(optionMessage(option));
     if (option.tx.deflate())
         m_deflater = std::make_unique<Deflater>();
     m_awaitsInflate = option.rx.deflate();
@@ -161,22 +98,10 @@ void StreamConnection::onClosed()
         process();
 }
 
-void StreamConnection::continueLater()
+void StreamConnection::proceed()
 {
-    if (m_continues)
-        return;
-    m_continues = true;
-    QCoreApplication::postEvent(this, new QEvent(QEvent::User));
-}
-
-bool StreamConnection::event(QEvent *event)
-{
-    if (event->type() != QEvent::User)
-        return QObject::event(event);
-    m_continues = false;
     m_isDry = false;
     process();
-    return true;
 }
 
 // In a nested event loop, what the outer process() has not come to yet is taken up by an event.
@@ -218,7 +143,7 @@ void StreamConnection::process()
     if (m_handler == nullptr)
         return;
     m_reader.release();
-    if (m_isClosed && m_isDry && !m_isWaiting && !m_continues)
+    if (m_isClosed && m_isDry && !m_isWaiting && !continues())
         return lost(deviceError());
     if (m_reader.partialSize() > 0)
         watchPartial();
@@ -531,38 +456,13 @@ Error StreamConnection::deviceError() const
                  QStringLiteral("the connection to %1 was lost: %2").arg(m_peerName, why));
 }
 
-void StreamConnection::closeFor(Error::Code code, const QString &what)
+void StreamConnection::endDevice()
 {
-    if (m_handler == nullptr)
-        return;
-    qCWarning(lcTransport).noquote()
-            << "closing the connection to" << m_peerName + QLatin1String(": received") << what;
-    lost(Error(
-            code,
-            QStringLiteral("the connection to %1 was closed: received %2").arg(m_peerName, what)));
-}
-
-void StreamConnection::lost(const Error &reason)
-{
-    const Running running(this);
-    if (ConnectionHandler *const handler = std::exchange(m_handler, nullptr)) {
-        m_turn->unschedule(this);
-        handler->connectionClosed(reason);
-    }
-}
-
-void StreamConnection::release()
-{
-    m_handler = nullptr;
-    m_queue = nullptr;
-    m_turn->unschedule(this);
     m_partialTimer.reset();
     m_device->disconnect(this);
     if (m_socket != nullptr && m_socket->bytesToWrite() == 0)
         m_socket->disconnectFromHost();
     m_device->close();
-    if (m_depth == 0)
-        delete this;
 }
 
 } // namespace MsgpackRpc

@@ -2,6 +2,8 @@
 #include "transport/transport_p.h"
 
 #include "base/logging_p.h"
+#include "transport/datagramconnection_p.h"
+#include "transport/streamconnection_p.h"
 
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QRandomGenerator>
@@ -24,7 +26,7 @@ Transport::Transport(TransportOwner &owner, const TransportSettings &settings,
                      std::unique_ptr<QIODevice> accepted)
     : m_owner(owner), m_settings(settings), m_queue(settings.format), m_isPassive(true)
 {
-    adopt(std::move(accepted), StreamConnection::Passive);
+    adopt(std::move(accepted), Connection::Passive);
 }
 
 Transport::~Transport()
@@ -34,8 +36,10 @@ Transport::~Transport()
 
 void Transport::endConnection()
 {
-    if (StreamConnection *const connection = std::exchange(m_connection, nullptr))
+    if (Connection *const connection = std::exchange(m_connection, nullptr)) {
+        m_datagramsDropped += connection->datagramsDropped();
         connection->release();
+    }
     if (m_connector) {
         m_connector->disconnect();
         m_connector.release()->deleteLater();
@@ -159,20 +163,52 @@ void Transport::deviceConnected()
     std::unique_ptr<QIODevice> device = m_connector->takeDevice();
     m_connector->disconnect();
     m_connector.release()->deleteLater();
-    adopt(std::move(device), StreamConnection::Active);
+    adopt(std::move(device), Connection::Active);
     setState(Connected);
 }
 
-void Transport::adopt(std::unique_ptr<QIODevice> device, StreamConnection::Role role)
+Connection *Transport::makeConnection(std::unique_ptr<QIODevice> device, Connection::Role role)
+{
+    auto *const datagrams = qobject_cast<DatagramDevice *>(device.get());
+    m_isDatagram = datagrams != nullptr;
+    if (m_isDatagram) {
+        device.release();
+        return new DatagramConnection(std::unique_ptr<DatagramDevice>(datagrams), role,
+                                      m_option.exchange(), m_settings.limits, m_queue, *this);
+    }
+    auto *const stream =
+            new StreamConnection(std::move(device), role, m_settings.limits, m_queue, *this);
+    stream->setAcceptedOptions(m_settings.accepted);
+    if (role == Connection::Active)
+        stream->sendOption(m_option.exchange());
+    return stream;
+}
+
+void Transport::adopt(std::unique_ptr<QIODevice> device, Connection::Role role)
 {
     ++m_generation;
-    m_connection = new StreamConnection(std::move(device), role, m_settings.limits, m_queue, *this);
-    m_connection->setAcceptedOptions(m_settings.accepted);
-    if (role == StreamConnection::Active)
-        m_connection->sendOption(m_option.exchange());
-    else
+    m_connection = makeConnection(std::move(device), role);
+    if (role == Connection::Passive)
         m_state = Connected;
     m_connection->outputAdded();
+}
+
+// Before a name is looked up, the smaller of the two maxima holds.
+QString Transport::sizeProblem() const
+{
+    if (m_connection != nullptr)
+        return m_connection->sizeProblem();
+    if (m_isPassive || m_settings.url.scheme() != QLatin1String("udp"))
+        return {};
+    const std::optional<Address> peer = Address::fromUrl(m_settings.url);
+    const qsizetype maximum =
+            peer ? DatagramDevice::mostTo(*peer) : qsizetype(DatagramDevice::MostIPv4);
+    return DatagramForm::asking(m_option.exchange(), maximum).problem(m_queue);
+}
+
+quint64 Transport::datagramsDropped() const
+{
+    return m_datagramsDropped + (m_connection != nullptr ? m_connection->datagramsDropped() : 0);
 }
 
 void Transport::connectionClosed(const Error &reason)

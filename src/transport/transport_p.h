@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/clock_p.h"
+#include "transport/connection_p.h"
 #include "transport/connector_p.h"
-#include "transport/streamconnection_p.h"
 #include "wire/outputqueue_p.h"
 
 #include <MsgpackRpc/error.h>
@@ -69,6 +69,8 @@ public:
 
     /// What is to be sent. After commit(), outputAdded() is to be called.
     OutputQueue &queue() noexcept { return m_queue; }
+    /// \overload
+    const OutputQueue &queue() const noexcept { return m_queue; }
     /// A message was added to the queue.
     void outputAdded()
     {
@@ -84,6 +86,15 @@ public:
     /// Ends the connection, or the attempt, after waiting for at most Limits::closeTime for notifications and answers
     /// to be sent.
     void close();
+    /// True if the size of the message that is open in the queue is right, where it has to fit into a datagram.
+    bool fits() const
+    {
+        return Q_LIKELY(m_connection != nullptr && !m_isDatagram) || sizeProblem().isEmpty();
+    }
+    /// What is wrong with it; empty if it is right.
+    QString sizeProblem() const;
+    /// Datagrams that were dropped, over all connections.
+    quint64 datagramsDropped() const;
     /// Sends what waits as far as the system takes it, without blocking.
     void flush();
     /// Waits for at most \a time until everything is sent. Runs no event loop.
@@ -92,7 +103,7 @@ public:
     State state() const noexcept { return m_state; }
     TransportOption option() const noexcept { return m_option; }
     /// The connection; null if there is none.
-    StreamConnection *connection() const noexcept { return m_connection; }
+    Connection *connection() const noexcept { return m_connection; }
     /// How many messages were dropped when connecting has failed.
     qsizetype takeDropped() noexcept { return std::exchange(m_dropped, 0); }
     /// True for one that was accepted.
@@ -109,7 +120,8 @@ private:
     void onTimer();
     void attemptFailed(const QString &reason);
     void deviceConnected();
-    void adopt(std::unique_ptr<QIODevice> device, StreamConnection::Role role);
+    Connection *makeConnection(std::unique_ptr<QIODevice> device, Connection::Role role);
+    void adopt(std::unique_ptr<QIODevice> device, Connection::Role role);
     void giveUp(Error::Code code, const QString &why);
     void setState(State state);
     void endConnection();
@@ -118,16 +130,18 @@ private:
     TransportOwner &m_owner;
     const TransportSettings &m_settings;
     OutputQueue m_queue;
-    StreamConnection *m_connection = nullptr; // deletes itself after release()
+    Connection *m_connection = nullptr; // deletes itself after release()
     std::unique_ptr<Connector> m_connector;
     std::unique_ptr<Timer> m_timer; // of an attempt, or until the next
     int m_attempts = 0;
     qsizetype m_dropped = 0;
+    quint64 m_datagramsDropped = 0; // by former connections
     quint32 m_generation = 0;
     State m_state = Unconnected;
     TransportOption m_option;
     bool m_isPassive;
     bool m_isWaiting = false; // for the next attempt
+    bool m_isDatagram = false; // what the connection is
 };
 
 } // namespace MsgpackRpc

@@ -74,13 +74,19 @@ void Deflater::flush()
     run(Z_SYNC_FLUSH);
 }
 
+void Deflater::reset()
+{
+    deflateReset(m_stream.get());
+    m_output.clear();
+}
+
 void Inflater::End::operator()(z_stream_s *stream) const
 {
     inflateEnd(stream);
     delete stream;
 }
 
-Inflater::Inflater()
+Inflater::Inflater(StreamEnd end) : m_mayEnd(end == MayEnd)
 {
     auto stream = std::make_unique<z_stream>();
     if (inflateInit(stream.get()) != Z_OK)
@@ -89,6 +95,22 @@ Inflater::Inflater()
 }
 
 Inflater::~Inflater() = default;
+
+void Inflater::reset()
+{
+    inflateReset(m_stream.get());
+    m_input.clear();
+    m_position = 0;
+    m_mayHaveOutput = false;
+    m_hasEnded = false;
+}
+
+// A sync flush ends with an empty block.
+bool Inflater::isComplete() const noexcept
+{
+    return m_position == m_input.size()
+           && (m_hasEnded || m_input.endsWith(QByteArrayView("\0\0\xff\xff", 4)));
+}
 
 void Inflater::add(const QByteArray &bytes)
 {
@@ -112,8 +134,9 @@ qsizetype Inflater::read(char *to, qsizetype size)
     const int status = inflate(m_stream.get(), Z_SYNC_FLUSH);
     m_position += available - m_stream->avail_in;
     m_mayHaveOutput = m_stream->avail_out == 0;
+    m_hasEnded = status == Z_STREAM_END;
     // Z_BUF_ERROR only says that there was nothing to do.
-    if (status == Z_OK || status == Z_BUF_ERROR)
+    if (status == Z_OK || status == Z_BUF_ERROR || (status == Z_STREAM_END && m_mayEnd))
         return qsizetype(room - m_stream->avail_out);
     m_error = status == Z_STREAM_END
                       ? QStringLiteral("the peer ended its compressed stream")

@@ -22,6 +22,8 @@ public:
     void write(const char *data, qsizetype size);
     /// Ends the message: what was written can be decompressed by the peer.
     void flush();
+    /// Begins a new stream.
+    void reset();
     /// Compressed bytes, to be taken by the caller.
     QByteArray &output() { return m_output; }
 
@@ -39,16 +41,23 @@ private:
 class Inflater
 {
 public:
-    Inflater();
+    /// Whether the peer may end its stream.
+    enum StreamEnd : quint8 { MayNotEnd, MayEnd };
+    explicit Inflater(StreamEnd end = MayNotEnd);
     ~Inflater();
+
+    /// Begins a new stream, without input.
+    void reset();
 
     /// Gives compressed bytes.
     void add(const QByteArray &bytes);
-    /// Decompresses at most \a size bytes to \a to. Returns how many; 0 if more input is needed; -1 on bad data, or if
-    /// the peer has ended the stream, which must not end before the connection.
+    /// Decompresses at most \a size bytes to \a to. Returns how many; 0 if more input is needed, or the stream
+    /// has ended where it may; -1 on bad data, or if the peer has ended a stream that must not end.
     qsizetype read(char *to, qsizetype size);
     /// True if read() may have more to give.
     bool hasInput() const noexcept { return m_position < m_input.size() || m_mayHaveOutput; }
+    /// True if everything given was used up, and the stream has ended or ends as a sync flush leaves it.
+    bool isComplete() const noexcept;
     /// What was wrong, after -1.
     QString error() const { return m_error; }
 
@@ -61,6 +70,8 @@ private:
     QByteArray m_input;
     qsizetype m_position = 0;
     bool m_mayHaveOutput = false;
+    bool m_mayEnd;
+    bool m_hasEnded = false;
     QString m_error;
 };
 

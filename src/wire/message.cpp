@@ -4,6 +4,7 @@
 #include "wire/scanner_p.h"
 
 #include <MsgpackRpc/reader.h>
+#include <MsgpackRpc/writer.h>
 
 #include <QtCore/QtEndian>
 
@@ -82,6 +83,16 @@ constexpr Shape shapes[] = {
 };
 
 } // namespace
+
+QByteArray optionMessage(ExchangeOption option)
+{
+    Writer writer;
+    writer.writeArray(3);
+    writer.writeUnsigned(Message::Option);
+    writer.writeUnsigned(option.tx.flags);
+    writer.writeUnsigned(option.rx.flags);
+    return writer.bytes();
+}
 
 void Message::setFault(Fault what, const QString &text)
 {

@@ -11,6 +11,9 @@ namespace MsgpackRpc {
 
 class Scanner;
 
+/// The OPTION message that asks for \a option.
+QByteArray optionMessage(ExchangeOption option);
+
 /// The method of a request or notification: a name, as its bytes, or an integer.
 struct MethodId
 {

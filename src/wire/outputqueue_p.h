@@ -25,6 +25,17 @@ public:
     /// Bytes of the message that begin() has begun.
     qsizetype openSize() const noexcept { return m_writer.size() - m_committed; }
 
+    /// Calls \a visit with each piece of the open message, and its size.
+    template<typename Visit>
+    void forEachOpenSegment(Visit visit) const
+    {
+        for (qsizetype at = m_committed; at < m_writer.size();) {
+            const Writer::Segment part = m_writer.segment(at);
+            visit(part.data, part.size);
+            at += part.size;
+        }
+    }
+
     /// True if something could not be written into the open message.
     bool hasFailed() const noexcept { return m_writer.hasFailed(); }
     /// What could not be written.

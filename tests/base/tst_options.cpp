@@ -64,6 +64,9 @@ void tst_Options::limitsAreFinite()
     QCOMPARE(limits.requestsInWork, 1024);
     QCOMPARE(limits.connections, 512);
     QCOMPARE(limits.connectionsPerAddress, 512);
+    QCOMPARE(limits.datagramSessions, 1024);
+    QCOMPARE(limits.datagramIdleTime.count(), 60'000);
+    QCOMPARE(limits.datagramReplyBytes, 1024);
     QCOMPARE(limits.halfMessageTime.count(), 30'000);
     QCOMPARE(limits.tlsHandshakeTime.count(), 10'000);
 }
@@ -85,6 +88,9 @@ void tst_Options::limitsCompare()
     QVERIFY(differs([](Limits &l) { ++l.requestsInWork; }));
     QVERIFY(differs([](Limits &l) { ++l.connections; }));
     QVERIFY(differs([](Limits &l) { ++l.connectionsPerAddress; }));
+    QVERIFY(differs([](Limits &l) { ++l.datagramSessions; }));
+    QVERIFY(differs([](Limits &l) { ++l.datagramIdleTime; }));
+    QVERIFY(differs([](Limits &l) { ++l.datagramReplyBytes; }));
     QVERIFY(differs([](Limits &l) { ++l.halfMessageTime; }));
     QVERIFY(differs([](Limits &l) { ++l.tlsHandshakeTime; }));
     QVERIFY(differs([](Limits &l) { ++l.closeTime; }));

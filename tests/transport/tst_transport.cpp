@@ -2,6 +2,7 @@
 #include "testdevice.h"
 #include "transport/listener_p.h"
 #include "transport/memorydevice_p.h"
+#include "transport/streamconnection_p.h"
 #include "transport/transport_p.h"
 
 #include <MsgpackRpc/testing.h>
@@ -137,7 +138,7 @@ public:
     }
     TestDevice *device() const
     {
-        StreamConnection *const connection = transport->connection();
+        auto *const connection = static_cast<StreamConnection *>(transport->connection());
         return connection != nullptr ? static_cast<TestDevice *>(connection->device()) : nullptr;
     }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <MsgpackRpc/address.h>
+#include <MsgpackRpc/options.h>
+
+#include <QtCore/QIODevice>
+
+#include <functional>
+#include <optional>
+
+namespace MsgpackRpc {
+
+/// Counts the datagrams that were dropped, and logs the first of each kind as a warning, others at debug level: who
+/// sends them could fill a log.
+class DatagramDrops
+{
+public:
+    enum Reason : quint8 { Malformed, OverLimit, NotAccepted, NoRoom, NotSent };
+
+    /// One more, from or for \a peer.
+    void add(Reason reason, const QString &peer, const QString &what);
+    /// One more, which somebody else logs.
+    void addSilently() noexcept { ++m_count; }
+    quint64 count() const noexcept { return m_count; }
+
+private:
+    quint64 m_count = 0;
+    quint8 m_told = 0; // bits
+};
+
+/// Datagrams to and from one peer. A QIODevice, so that connectors and listeners hand it over like any other, but one
+/// that is used by send() and the receiver alone.
+class DatagramDevice : public QIODevice
+{
+    Q_OBJECT
+
+public:
+    using Receiver = std::function<void(QByteArrayView)>;
+
+    /// Bytes that one datagram can have over IPv4 and over IPv6: 65 535 without the headers.
+    static constexpr qsizetype MostIPv4 = 65'507;
+    static constexpr qsizetype MostIPv6 = 65'527;
+    /// The one for \a peer.
+    static qsizetype mostTo(const Address &peer);
+
+    /// The other side.
+    virtual Address peer() const = 0;
+    /// What the peer has asked for, where it has been accepted.
+    virtual ExchangeOption option() const { return {}; }
+    /// Sends one datagram, now; false if the system does not take it.
+    virtual bool send(const QByteArray &datagram) = 0;
+    /// Bytes that a datagram may have.
+    virtual qsizetype maximum() const { return mostTo(peer()); }
+    /// True if the peer is on this machine.
+    virtual bool isLocal() const { return peer().host().isLoopback(); }
+    /// Counts a datagram that was dropped.
+    virtual void drop(DatagramDrops::Reason reason, const QString &what);
+    /// Datagrams that were dropped.
+    quint64 datagramsDropped() const noexcept { return m_drops.count(); }
+    /// Who gets what arrives; may close this.
+    void setReceiver(Receiver receiver) { m_receiver = std::move(receiver); }
+
+    bool isSequential() const override { return true; }
+
+protected:
+    DatagramDevice();
+    /// Hands \a datagram to the receiver.
+    void receive(QByteArrayView datagram);
+    qint64 readData(char *, qint64) override { return -1; }
+    qint64 writeData(const char *data, qint64 size) override
+    {
+        return send(QByteArray(data, qsizetype(size))) ? size : -1;
+    }
+
+    DatagramDrops m_drops;
+
+private:
+    Receiver m_receiver;
+};
+
+} // namespace MsgpackRpc

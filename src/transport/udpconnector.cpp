@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/udpconnector_p.h"
+
+#include "base/logging_p.h"
+#include "transport/turnbudget_p.h"
+
+#include <QtCore/QPointer>
+#include <QtCore/QVariant>
+
+namespace MsgpackRpc {
+
+namespace {
+
+// Datagrams that come at once wait here; the system may allow less.
+constexpr int ReceiveBuffer = 1024 * 1024;
+
+} // namespace
+
+// channelReadyRead is emitted within a slot of itself: an event loop that user code runs hears of new data.
+UdpDevice::UdpDevice()
+{
+    connect(&m_socket, &QIODevice::channelReadyRead, this, &UdpDevice::onReadyRead);
+}
+
+Address UdpDevice::peer() const
+{
+    return Address(m_socket.peerAddress(), m_socket.peerPort());
+}
+
+bool UdpDevice::send(const QByteArray &datagram)
+{
+    const qint64 sent = m_socket.write(datagram);
+    if (sent == datagram.size())
+        return true;
+    // The answer to one before: nobody listens there. It may still be that somebody will.
+    if (m_socket.error() == QAbstractSocket::ConnectionRefusedError)
+        return m_socket.write(datagram) == datagram.size();
+    return false;
+}
+
+void UdpDevice::close()
+{
+    m_socket.close();
+    DatagramDevice::close();
+}
+
+// Reads at least once: only that lets the socket tell again. What is left over, it tells of again too.
+void UdpDevice::onReadyRead()
+{
+    const QPointer<UdpDevice> guard(this);
+    TurnBudget budget;
+    QByteArray buffer(MostIPv6 + 1, Qt::Uninitialized);
+    do {
+        const qint64 size = m_socket.readDatagram(buffer.data(), buffer.size());
+        if (size >= 0)
+            receive(QByteArrayView(buffer.constData(), size));
+        else if (m_socket.error() == QAbstractSocket::ConnectionRefusedError)
+            qCDebug(lcTransport).noquote()
+                    << "nobody listens at" << peer().toString() << "at present";
+    } while (guard && isOpen() && budget.takeMessage() && m_socket.hasPendingDatagrams());
+}
+
+UdpConnector::UdpConnector(const QUrl &url) : m_host(url.host()), m_port(quint16(url.port()))
+{
+    // Where Server::listen() is with this name: nobody would tell that the other one is wrong.
+    if (m_host == QLatin1String("localhost"))
+        m_host = QStringLiteral("127.0.0.1");
+    auto device = std::make_unique<UdpDevice>();
+    m_socket = &device->socket();
+    m_device = std::move(device);
+    // Queued: what is found at once is told after start() has returned.
+    connect(m_socket, &QAbstractSocket::connected, this, &UdpConnector::onConnected,
+            Qt::QueuedConnection);
+    connect(m_socket, &QAbstractSocket::errorOccurred, this, &UdpConnector::onError,
+            Qt::QueuedConnection);
+}
+
+void UdpConnector::start()
+{
+    m_socket->connectToHost(m_host, m_port);
+}
+
+bool UdpConnector::waitForConnected(std::chrono::milliseconds time)
+{
+    // A name is looked up without blocking, or not at all.
+    if (!m_device || m_socket->state() == QAbstractSocket::HostLookupState
+        || !m_socket->waitForConnected(int(time.count())))
+        return false;
+    onConnected();
+    return true;
+}
+
+void UdpConnector::onConnected()
+{
+    if (!m_device)
+        return;
+    m_socket->disconnect(this);
+    m_socket->setSocketOption(QAbstractSocket::ReceiveBufferSizeSocketOption, ReceiveBuffer);
+    Q_EMIT connected();
+}
+
+void UdpConnector::onError()
+{
+    if (m_device)
+        Q_EMIT failed(m_socket->errorString());
+}
+
+} // namespace MsgpackRpc
