@@ -55,6 +55,14 @@ struct MSGPACKRPC_EXPORT Limits
     /// sends unasked. A larger answer is replaced by an error. Sources on the loopback interface are not held to it,
     /// and nobody is from 65 527 on. Default 1 KiB: a forged source can't make a server flood a victim.
     int datagramReplyBytes = 1024;
+    /// Sessions of a Cluster that were made because a peer has said that it is the node at their
+    /// address. One more takes the place of the one that has been idle for longest; if none is idle
+    /// the connection is closed. Default 512, as many as there can be connections.
+    int clusterSessions = 512;
+    /// After so long without a connection from its node, without calls and without anything sent,
+    /// such a session is removed; at the latest after twice this time. Default 60 s: longer than a
+    /// node takes to start again.
+    std::chrono::milliseconds clusterIdleTime{60'000};
     /// How long a message may be half received without its end or another 64 KiB of it arriving;
     /// then the connection is closed; at the latest after twice this time. Default 30 s.
     std::chrono::milliseconds halfMessageTime{30'000};
@@ -76,6 +84,7 @@ struct MSGPACKRPC_EXPORT Limits
                && a.datagramSessions == b.datagramSessions
                && a.datagramIdleTime == b.datagramIdleTime
                && a.datagramReplyBytes == b.datagramReplyBytes
+               && a.clusterSessions == b.clusterSessions && a.clusterIdleTime == b.clusterIdleTime
                && a.halfMessageTime == b.halfMessageTime && a.tlsHandshakeTime == b.tlsHandshakeTime
                && a.closeTime == b.closeTime;
     }

@@ -121,6 +121,9 @@ public:
 
     /// A weak handle that other threads may call through.
     SessionHandle handle() const;
+    /// The address that this session connects to: that of url(), where it names a literal one. None for accepted
+    /// sessions and for host names.
+    std::optional<Address> address() const;
     /// The peer's address; none without a connection, or where it has none.
     std::optional<Address> peerAddress() const;
     /// The peer for people: its address, or its URL.

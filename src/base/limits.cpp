@@ -16,10 +16,11 @@ QDebug operator<<(QDebug debug, const Limits &limits)
                     << ", connectionsPerAddress " << limits.connectionsPerAddress
                     << ", datagramSessions " << limits.datagramSessions << ", datagramIdleTime "
                     << limits.datagramIdleTime.count() << " ms, datagramReplyBytes "
-                    << limits.datagramReplyBytes << ", halfMessageTime "
-                    << limits.halfMessageTime.count() << " ms, tlsHandshakeTime "
-                    << limits.tlsHandshakeTime.count() << " ms, closeTime "
-                    << limits.closeTime.count() << " ms)";
+                    << limits.datagramReplyBytes << ", clusterSessions " << limits.clusterSessions
+                    << ", clusterIdleTime " << limits.clusterIdleTime.count()
+                    << " ms, halfMessageTime " << limits.halfMessageTime.count()
+                    << " ms, tlsHandshakeTime " << limits.tlsHandshakeTime.count()
+                    << " ms, closeTime " << limits.closeTime.count() << " ms)";
     return debug;
 }
 

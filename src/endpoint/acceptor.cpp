@@ -10,7 +10,7 @@
 
 namespace MsgpackRpc {
 
-Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const AcceptorSettings &settings)
+Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const SessionSettings &settings)
     : m_owner(owner),
       m_dispatcher(dispatcher),
       m_settings(settings),
@@ -65,16 +65,24 @@ QList<QUrl> Acceptor::urls() const
 void Acceptor::close()
 {
     retireListeners();
-    const QList<Session *> open = m_sessions;
     flushAll();
-    for (Session *session : open)
-        end(session);
+    // Who hears of one end may delete another, or the owner.
+    QList<QPointer<Session>> open;
+    for (Session *session : std::as_const(m_sessions))
+        open.append(session);
+    const QPointer<QObject> owner(m_owner);
+    for (const QPointer<Session> &session : std::as_const(open)) {
+        if (owner && session)
+            end(session);
+    }
 }
 
 void Acceptor::end(Session *session)
 {
+    const QPointer<Session> guard(session);
     session->close();
-    closed(session);
+    if (guard)
+        closed(session);
 }
 
 void Acceptor::retireListeners()

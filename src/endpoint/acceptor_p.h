@@ -3,6 +3,7 @@
 
 #include "endpoint/datagramsessions_p.h"
 #include "session/acceptedsession_p.h"
+#include "session/sessionsettings_p.h"
 #include "transport/listener_p.h"
 
 #include <MsgpackRpc/error.h>
@@ -12,21 +13,11 @@
 #include <QtCore/QUrl>
 #include <QtNetwork/QHostAddress>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
 
 namespace MsgpackRpc {
-
-/// What accepted sessions are made with. Read for each connection.
-struct AcceptorSettings
-{
-    TransportSettings transport;
-    std::chrono::milliseconds timeout{10'000};
-
-    AcceptorSettings() { transport.keepAlive = 60; }
-};
 
 /// Listens at any number of URLs and owns the sessions of those who connect, within the limits on their number: what
 /// everything that accepts connections has in common.
@@ -34,7 +25,7 @@ class Acceptor final
 {
 public:
     /// Sessions are children of \a owner and answered by \a dispatcher; both and \a settings must outlive this.
-    Acceptor(QObject *owner, Dispatcher &dispatcher, const AcceptorSettings &settings);
+    Acceptor(QObject *owner, Dispatcher &dispatcher, const SessionSettings &settings);
     /// Ends all sessions.
     ~Acceptor();
 
@@ -69,7 +60,7 @@ private:
 
     QObject *m_owner;
     Dispatcher &m_dispatcher;
-    const AcceptorSettings &m_settings;
+    const SessionSettings &m_settings;
     std::vector<std::unique_ptr<Listener>> m_listeners;
     QList<Session *> m_sessions;
     DatagramSessions m_datagrams; // those of m_sessions that come of datagrams

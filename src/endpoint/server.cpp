@@ -11,7 +11,7 @@ public:
     explicit ServerPrivate(Server *server) : acceptor(server, dispatcher, settings) {}
 
     ObjectDispatcher dispatcher;
-    AcceptorSettings settings;
+    SessionSettings settings;
     Acceptor acceptor;
 };
 

@@ -179,6 +179,11 @@ SessionHandle Session::handle() const
     return SessionHandle(d->anchor());
 }
 
+std::optional<Address> Session::address() const
+{
+    return Address::fromUrl(d->settings.url);
+}
+
 std::optional<Address> Session::peerAddress() const
 {
     return d->state == Connected ? d->lastPeer : std::nullopt;

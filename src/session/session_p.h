@@ -52,6 +52,22 @@ private:
 
 } // namespace Detail
 
+/// Decides to which session the calls of an accepted connection belong (doc/protocol, "Cluster").
+class SessionBinder
+{
+public:
+    /// Called with the first message on the connection of \a accepted: \a claimed is the address if it is a SESSION
+    /// message. Returns the session that its calls belong to; \a accepted itself if it is none other's, and null if the
+    /// connection is to be closed because of what \a refusal then says.
+    virtual Session *bind(Session *accepted, const std::optional<Address> &claimed,
+                          QString *refusal) = 0;
+
+protected:
+    SessionBinder() = default;
+    ~SessionBinder() = default;
+    Q_DISABLE_COPY_MOVE(SessionBinder)
+};
+
 /// What a session is made of. Everything runs in the session's thread.
 class SessionPrivate final : public TransportOwner, public Detail::CallOwner
 {
@@ -79,6 +95,8 @@ public:
     qsizetype bytesToWrite() const;
     void setUrl(const QUrl &url);
     quint64 datagramsDropped() const;
+    /// Counts what was ever queued, to tell whether something was meanwhile.
+    quint64 messagesQueued() const;
     void enter(Detail::CallState *state, quint32 msgid, qint64 timeout, Transport &transport,
                quint64 sequence);
     void cancelCall(Detail::CallState &state) override;
@@ -99,6 +117,8 @@ public:
     void workEnded(quint64 id, quint8 transportIndex);
     int requestsInWork() const { return int(m_work.size()); }
     quint64 nextWorkId() { return ++m_lastWorkId; }
+    /// Whose calls the peer makes: those of the session that this one is bound to, or its own.
+    Session *caller() const { return m_boundTo != nullptr ? m_boundTo.data() : q; }
     const std::shared_ptr<Detail::SessionAnchor> &anchor();
 
     // TransportOwner
@@ -119,12 +139,14 @@ public:
     bool isBuilding = false; // a message is being packed
     bool isShutDown = false;
     bool isMsgidSet = false; // by setNextMsgid()
+    SessionBinder *binder = nullptr; // of an accepted session, until its first message
     /// Told once, from the event loop, that an accepted session has ended.
     std::function<void(const Error &)> onClosed;
     std::optional<Address> lastPeer;
     QString lastPeerName;
 
 private:
+    bool bind(Transport &transport, const Message &message);
     void responseReceived(Transport &transport, Message &message);
     void callReceived(Transport &transport, Message &message);
     void setState(Session::State next);
@@ -139,6 +161,7 @@ private:
 
     // One for each option, indexed by its flags.
     std::array<std::unique_ptr<Transport>, 4> m_transports;
+    QPointer<Session> m_boundTo;
     std::shared_ptr<Detail::SessionAnchor> m_anchor; // made when it is asked for
     NullDispatcher m_nullDispatcher;
     std::unique_ptr<Timer> m_deadlineTimer;

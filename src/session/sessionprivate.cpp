@@ -315,6 +315,14 @@ quint64 SessionPrivate::datagramsDropped() const
     return count;
 }
 
+quint64 SessionPrivate::messagesQueued() const
+{
+    quint64 count = 0;
+    for (const auto &transport : m_transports)
+        count += transport ? transport->queue().nextNumber() : 0;
+    return count;
+}
+
 const std::shared_ptr<Detail::SessionAnchor> &SessionPrivate::anchor()
 {
     if (!m_anchor) {

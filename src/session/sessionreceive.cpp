@@ -58,8 +58,11 @@ public:
     {
         return isOpen() ? SessionResponder::make(m_session, *m_transport, msgid) : Responder();
     }
-    Session *session() const override { return m_session->q; }
-    SessionHandle handle() override { return SessionHandle(m_session->anchor()); }
+    Session *session() const override { return m_session->caller(); }
+    SessionHandle handle() override
+    {
+        return SessionHandle(SessionPrivate::get(m_session->caller())->anchor());
+    }
     bool isOpen() const override { return m_connection->isOpen(); }
 
 private:
@@ -72,6 +75,8 @@ private:
 
 void SessionPrivate::messageReceived(Transport &transport, Message &message)
 {
+    if (Q_UNLIKELY(binder != nullptr) && !bind(transport, message))
+        return;
     switch (message.type) {
     case Message::Response:
         return responseReceived(transport, message);
@@ -79,12 +84,33 @@ void SessionPrivate::messageReceived(Transport &transport, Message &message)
     case Message::Notify:
         return callReceived(transport, message);
     case Message::Session:
-        // Of interest to a cluster only; others ignore it (doc/protocol, "Cluster").
-        qCDebug(lcSession).noquote() << "ignoring a SESSION message from" << lastPeerName;
+        // Of interest to a cluster only, as the first message, which bind() has seen.
+        qCDebug(lcSession).noquote() << "a SESSION message from" << lastPeerName;
         return;
     case Message::Option:
         break; // the connection's own
     }
+}
+
+// Who decides may delete the session: false if nothing more is to be done with the message.
+bool SessionPrivate::bind(Transport &transport, const Message &message)
+{
+    SessionBinder *const decides = std::exchange(binder, nullptr);
+    std::optional<Address> claimed;
+    if (message.type == Message::Session)
+        claimed = Address::fromBytes(message.address);
+    const QPointer<Session> guard(q);
+    QString refusal;
+    Session *const wanted = decides->bind(q, claimed, &refusal);
+    if (guard == nullptr || transport.connection() == nullptr)
+        return false;
+    if (wanted == nullptr) {
+        transport.connection()->closeFor(Error::ProtocolViolation, refusal);
+        return false;
+    }
+    if (wanted != q)
+        m_boundTo = wanted;
+    return true;
 }
 
 void SessionPrivate::responseReceived(Transport &transport, Message &message)

@@ -179,8 +179,11 @@ Connection *Transport::makeConnection(std::unique_ptr<QIODevice> device, Connect
     auto *const stream =
             new StreamConnection(std::move(device), role, m_settings.limits, m_queue, *this);
     stream->setAcceptedOptions(m_settings.accepted);
-    if (role == Connection::Active)
-        stream->sendOption(m_option.exchange());
+    if (role == Connection::Passive)
+        return stream;
+    if (m_settings.ownAddress)
+        stream->sendPreamble(packSession(m_settings.ownAddress->toBytes(), m_settings.format));
+    stream->sendOption(m_option.exchange());
     return stream;
 }
 

@@ -6,6 +6,7 @@
 #include "transport/connector_p.h"
 #include "wire/outputqueue_p.h"
 
+#include <MsgpackRpc/address.h>
 #include <MsgpackRpc/error.h>
 #include <MsgpackRpc/limits.h>
 #include <MsgpackRpc/options.h>
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace MsgpackRpc {
@@ -29,6 +31,7 @@ struct TransportSettings
     int keepAlive = 0; // seconds
     TransportOption accepted = TransportOption::Deflate; // what a peer may ask for
     WireFormat format = WireFormat::Modern;
+    std::optional<Address> ownAddress; // told to the peer first, with a SESSION message
     std::function<std::unique_ptr<Connector>()> connector; // replaces the URL's
 };
 

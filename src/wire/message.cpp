@@ -139,11 +139,7 @@ void Message::parse(const char *data, const Scanner &scanner)
     case Notify:
         return parseCall(data, scanner, 1);
     case Session:
-        if (!Reader(element(data, scanner, 1)).readBytesView(address))
-            setFault(Fatal, QStringLiteral("%1, got as address %2")
-                                    .arg(QLatin1String(shape.text),
-                                         Reader(element(data, scanner, 1)).describe()));
-        return;
+        return parseSession(data, scanner);
     case Option:
         return parseOption(data, scanner);
     }
@@ -170,6 +166,18 @@ void Message::parseCall(const char *data, const Scanner &scanner, int methodInde
                  QStringLiteral("params are an array, got %1").arg(Reader(params).describe()));
 }
 
+void Message::parseSession(const char *data, const Scanner &scanner)
+{
+    const QLatin1String expected(shapes[Session].text);
+    if (!Reader(element(data, scanner, 1)).readBytesView(address))
+        setFault(Fatal, QStringLiteral("%1, got as address %2")
+                                .arg(expected, Reader(element(data, scanner, 1)).describe()));
+    else if (address.size() != 6 && address.size() != 18)
+        setFault(Fatal, QStringLiteral("%1 of 6 or 18 bytes, got %2 bytes")
+                                .arg(expected)
+                                .arg(address.size()));
+}
+
 void Message::parseOption(const char *data, const Scanner &scanner)
 {
     const quint64 tx = readFlags(data, scanner, 1);
@@ -180,6 +188,15 @@ void Message::parseOption(const char *data, const Scanner &scanner)
                          .arg(tx, 0, 16));
     option.tx.flags = quint32(tx & StreamOption::DeflateFlag);
     option.rx.flags = quint32(readFlags(data, scanner, 2) & StreamOption::DeflateFlag);
+}
+
+QByteArray packSession(const QByteArray &address, WireFormat format)
+{
+    Writer writer(format);
+    writer.writeArray(2);
+    writer.writeUnsigned(Message::Session);
+    writer.writeBinary(address);
+    return writer.bytes();
 }
 
 } // namespace MsgpackRpc

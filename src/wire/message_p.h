@@ -43,7 +43,7 @@ struct Message
     QByteArrayView params; ///< of a request or notification: the array
     QByteArrayView error; ///< of a response
     QByteArrayView result; ///< of a response
-    QByteArrayView address; ///< of a SESSION message: 6 or 18 bytes, not checked
+    QByteArrayView address; ///< of a SESSION message: 6 or 18 bytes
     ExchangeOption option; ///< of an OPTION message
     QByteArray frame; ///< owns the bytes of a large message
     QString faultText; ///< what is wrong, if fault says so
@@ -54,8 +54,12 @@ struct Message
 
 private:
     void parseCall(const char *data, const Scanner &scanner, int methodIndex);
+    void parseSession(const char *data, const Scanner &scanner);
     void parseOption(const char *data, const Scanner &scanner);
     void setFault(Fault what, const QString &text);
 };
+
+/// A SESSION message with \a address in its form of 6 or 18 bytes: as bin, or as raw for old peers.
+QByteArray packSession(const QByteArray &address, WireFormat format);
 
 } // namespace MsgpackRpc

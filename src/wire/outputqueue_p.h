@@ -58,6 +58,8 @@ public:
     bool isFrontPartial() const noexcept { return m_sent > m_frontOffset; }
     /// \a size bytes of front() were sent.
     void sent(qsizetype size);
+    /// The number that the next message will have.
+    quint64 nextNumber() const noexcept { return m_firstNumber + m_sizes.size(); }
     /// The number of the first message of which no byte was sent.
     quint64 firstUnsent() const noexcept;
     /// Drops the rest of a message that was sent in part: its connection is lost.

@@ -48,7 +48,8 @@ const QHash<QString, QStringList> publicHeaders{
          {QStringLiteral("asyncresult"), QStringLiteral("boundfunction"),
           QStringLiteral("callcontext"), QStringLiteral("objectdispatcher")}},
         {QStringLiteral("endpoint"),
-         {QStringLiteral("client"), QStringLiteral("server"), QStringLiteral("serving")}},
+         {QStringLiteral("client"), QStringLiteral("cluster"), QStringLiteral("server"),
+          QStringLiteral("serving"), QStringLiteral("sessionpool")}},
 };
 
 const QDir root(QStringLiteral(SOURCE_DIR));

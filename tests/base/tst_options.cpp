@@ -67,6 +67,8 @@ void tst_Options::limitsAreFinite()
     QCOMPARE(limits.datagramSessions, 1024);
     QCOMPARE(limits.datagramIdleTime.count(), 60'000);
     QCOMPARE(limits.datagramReplyBytes, 1024);
+    QCOMPARE(limits.clusterSessions, 512);
+    QCOMPARE(limits.clusterIdleTime.count(), 60'000);
     QCOMPARE(limits.halfMessageTime.count(), 30'000);
     QCOMPARE(limits.tlsHandshakeTime.count(), 10'000);
 }
@@ -91,6 +93,8 @@ void tst_Options::limitsCompare()
     QVERIFY(differs([](Limits &l) { ++l.datagramSessions; }));
     QVERIFY(differs([](Limits &l) { ++l.datagramIdleTime; }));
     QVERIFY(differs([](Limits &l) { ++l.datagramReplyBytes; }));
+    QVERIFY(differs([](Limits &l) { ++l.clusterSessions; }));
+    QVERIFY(differs([](Limits &l) { ++l.clusterIdleTime; }));
     QVERIFY(differs([](Limits &l) { ++l.halfMessageTime; }));
     QVERIFY(differs([](Limits &l) { ++l.tlsHandshakeTime; }));
     QVERIFY(differs([](Limits &l) { ++l.closeTime; }));

@@ -123,6 +123,8 @@ void tst_BadInput::toServer_data()
     QTest::newRow("unreadable response") << hex("9401a161c0c0") << Closed << "a response is";
     QTest::newRow("response to nobody") << hex("940105c0c0") << Ignored << "";
     QTest::newRow("SESSION") << hex("9203a649707f000001") << Ignored << "";
+    QTest::newRow("SESSION of 5 bytes")
+            << hex("9203a549707f0000") << Closed << "of 6 or 18 bytes, got 5 bytes";
     QTest::newRow("SESSION of an integer") << hex("920305") << Closed << "a SESSION message is";
     QTest::newRow("OPTION unknown bits asked of us") << hex("930400cc80") << Ignored << "";
     QTest::newRow("OPTION unknown bits announced")

@@ -19,6 +19,7 @@ private Q_SLOTS:
     void notification();
     void session_data();
     void session();
+    void packsSession();
     void types_data();
     void types();
     void msgids_data();
@@ -99,8 +100,6 @@ void tst_Message::session_data()
     QTest::newRow("raw16") << hex("9203da000649707f000001") << hex("49707f000001");
     QTest::newRow("IPv6") << hex("9203b2497000000000000000000000000000000001")
                           << hex("497000000000000000000000000000000001");
-    // Its length is for others to check.
-    QTest::newRow("empty") << hex("9203a0") << QByteArray("");
 }
 
 void tst_Message::session()
@@ -111,6 +110,15 @@ void tst_Message::session()
     QCOMPARE(parsed.message.fault, Message::None);
     QCOMPARE(parsed.message.type, Message::Session);
     QCOMPARE(parsed.message.address, QByteArrayView(address));
+}
+
+void tst_Message::packsSession()
+{
+    const QByteArray ipv4 = hex("49707f000001");
+    const QByteArray ipv6 = hex("497000000000000000000000000000000001");
+    QCOMPARE(packSession(ipv4, WireFormat::Modern), hex("9203c40649707f000001"));
+    QCOMPARE(packSession(ipv4, WireFormat::Compatibility), hex("9203a649707f000001"));
+    QCOMPARE(packSession(ipv6, WireFormat::Compatibility), hex("9203b2") + ipv6);
 }
 
 void tst_Message::types_data()
@@ -327,6 +335,10 @@ void tst_Message::fatal_data()
     QTest::newRow("SESSION nil") << hex("9203c0");
     QTest::newRow("SESSION integer") << hex("920307");
     QTest::newRow("SESSION array") << hex("920390");
+    QTest::newRow("SESSION empty") << hex("9203a0");
+    QTest::newRow("SESSION of 5 bytes") << hex("9203a549707f0000");
+    QTest::newRow("SESSION of 7 bytes") << hex("9203c40749707f00000100");
+    QTest::newRow("SESSION of 19 bytes") << hex("9203b349700000000000000000000000000000000100");
 }
 
 void tst_Message::fatal()

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "endpoint/sessionpool_p.h"
+
+#include "session/session_p.h"
+
+#include <QtCore/QPointer>
+
+namespace MsgpackRpc {
+
+QUrl SessionPoolPrivate::keyOf(const QUrl &url)
+{
+    QUrl key;
+    key.setScheme(url.scheme());
+    if (url.host().isEmpty()) {
+        key.setPath(url.path());
+        return key;
+    }
+    const std::optional<Address> literal = Address::fromUrl(url);
+    // An address that is of use on one interface only is not the same on another.
+    if (literal && QHostAddress(url.host()).scopeId().isEmpty())
+        return literal->toUrl(url.scheme());
+    key.setHost(url.host().toLower());
+    key.setPort(url.port());
+    return key;
+}
+
+Session *SessionPoolPrivate::make(const QUrl &key)
+{
+    auto *const session = new Session(key, q);
+    SessionPrivate *const made = SessionPrivate::get(session);
+    made->settings = settings.transport;
+    made->setUrl(key);
+    made->timeout = settings.timeout;
+    made->option = settings.option;
+    session->setDispatcher(&dispatcher);
+    sessions.insert(key, session);
+    QObject::connect(session, &QObject::destroyed, q, [this, key, session] {
+        if (find(key) == session)
+            sessions.remove(key);
+        if (onGone)
+            onGone(session);
+    });
+    return session;
+}
+
+void SessionPoolPrivate::setOwnAddress(const std::optional<Address> &address)
+{
+    settings.transport.ownAddress = address;
+    for (Session *session : std::as_const(sessions))
+        SessionPrivate::get(session)->settings.ownAddress = address;
+}
+
+void SessionPoolPrivate::clear()
+{
+    // Who hears of one end may delete another.
+    while (!sessions.isEmpty()) {
+        Session *const session = *sessions.cbegin();
+        sessions.erase(sessions.cbegin());
+        session->disconnect(q);
+        delete session;
+    }
+}
+
+SessionPool::SessionPool(QObject *parent)
+    : QObject(parent), d(std::make_unique<SessionPoolPrivate>(this))
+{
+}
+
+SessionPool::~SessionPool()
+{
+    d->clear();
+}
+
+Session *SessionPool::session(const QUrl &url)
+{
+    const QUrl key = SessionPoolPrivate::keyOf(url);
+    Session *session = d->find(key);
+    if (session == nullptr)
+        session = d->make(key);
+    if (d->onAsked)
+        d->onAsked(session);
+    return session;
+}
+
+Session *SessionPool::session(const Address &address)
+{
+    return session(address.toUrl());
+}
+
+Session *SessionPool::session(const QString &host, quint16 port)
+{
+    QUrl url;
+    url.setScheme(QStringLiteral("tcp"));
+    url.setHost(host);
+    url.setPort(port);
+    return session(url);
+}
+
+QList<Session *> SessionPool::sessions() const
+{
+    return d->sessions.values();
+}
+
+void SessionPool::close()
+{
+    // Who hears of one end may delete another, or the pool.
+    QList<QPointer<Session>> all;
+    for (Session *session : std::as_const(d->sessions))
+        all.append(session);
+    for (const QPointer<Session> &session : std::as_const(all)) {
+        if (session)
+            session->close();
+    }
+}
+
+std::chrono::milliseconds SessionPool::timeout() const
+{
+    return d->settings.timeout;
+}
+
+void SessionPool::setTimeout(std::chrono::milliseconds timeout)
+{
+    if (d->settings.timeout == timeout)
+        return;
+    d->settings.timeout = timeout;
+    Q_EMIT timeoutChanged();
+}
+
+std::chrono::milliseconds SessionPool::connectTimeout() const
+{
+    return d->settings.transport.connectTimeout;
+}
+
+void SessionPool::setConnectTimeout(std::chrono::milliseconds timeout)
+{
+    if (d->settings.transport.connectTimeout == timeout)
+        return;
+    d->settings.transport.connectTimeout = timeout;
+    Q_EMIT connectTimeoutChanged();
+}
+
+Limits SessionPool::limits() const
+{
+    return d->settings.transport.limits;
+}
+
+void SessionPool::setLimits(const Limits &limits)
+{
+    if (d->settings.transport.limits == limits)
+        return;
+    d->settings.transport.limits = limits;
+    Q_EMIT limitsChanged();
+}
+
+TransportOption SessionPool::transportOption() const
+{
+    return d->settings.option;
+}
+
+void SessionPool::setTransportOption(TransportOption option)
+{
+    if (d->settings.option == option)
+        return;
+    d->settings.option = option;
+    Q_EMIT transportOptionChanged();
+}
+
+TransportOption SessionPool::acceptedOptions() const
+{
+    return d->settings.transport.accepted;
+}
+
+void SessionPool::setAcceptedOptions(TransportOption options)
+{
+    if (d->settings.transport.accepted == options)
+        return;
+    d->settings.transport.accepted = options;
+    Q_EMIT acceptedOptionsChanged();
+}
+
+WireFormat SessionPool::wireFormat() const
+{
+    return d->settings.transport.format;
+}
+
+void SessionPool::setWireFormat(WireFormat format)
+{
+    if (d->settings.transport.format == format)
+        return;
+    d->settings.transport.format = format;
+    Q_EMIT wireFormatChanged();
+}
+
+Reconnect SessionPool::reconnect() const
+{
+    return d->settings.transport.reconnect;
+}
+
+void SessionPool::setReconnect(const Reconnect &reconnect)
+{
+    if (d->settings.transport.reconnect == reconnect)
+        return;
+    d->settings.transport.reconnect = reconnect;
+    Q_EMIT reconnectChanged();
+}
+
+std::chrono::seconds SessionPool::keepAlive() const
+{
+    return std::chrono::seconds(d->settings.transport.keepAlive);
+}
+
+void SessionPool::setKeepAlive(std::chrono::seconds time)
+{
+    if (keepAlive() == time)
+        return;
+    d->settings.transport.keepAlive = int(time.count());
+    Q_EMIT keepAliveChanged();
+}
+
+ObjectDispatcher &SessionPool::objectDispatcher()
+{
+    return d->dispatcher;
+}
+
+} // namespace MsgpackRpc
