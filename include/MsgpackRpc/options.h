@@ -110,6 +110,16 @@ enum class WireFormat : quint8 {
     Compatibility ///< raw only, for peers of 2010: no str8, no bin, no ext
 };
 
+/// How the event loop watches TCP connections for what arrives.
+///
+/// With one notifier for each connection, every turn of the event loop asks the system about all of them, busy or idle. A
+/// thread with many hundred connections that are mostly idle spends most of its time on that; there, one notifier for
+/// all is better. It has an effect on Linux only (it is epoll); elsewhere it is accepted, and a debug message says so.
+enum class NotifierMode : quint8 {
+    PerConnection, ///< a QSocketNotifier for each, as QTcpSocket has
+    PerThread ///< one for all connections of a thread that ask for it
+};
+
 /// When and how often a session connects again. A value.
 struct Reconnect
 {
@@ -147,10 +157,13 @@ MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, TransportOption option);
 /// \overload
 MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, WireFormat format);
 /// \overload
+MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, NotifierMode mode);
+/// \overload
 MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, const Reconnect &reconnect);
 
 } // namespace MsgpackRpc
 
 Q_DECLARE_METATYPE(MsgpackRpc::TransportOption)
 Q_DECLARE_METATYPE(MsgpackRpc::WireFormat)
+Q_DECLARE_METATYPE(MsgpackRpc::NotifierMode)
 Q_DECLARE_METATYPE(MsgpackRpc::Reconnect)

@@ -41,6 +41,8 @@ class MSGPACKRPC_EXPORT Server : public QObject, public Serving<Server>
                        wireFormatChanged)
     Q_PROPERTY(std::chrono::seconds keepAlive READ keepAlive WRITE setKeepAlive NOTIFY
                        keepAliveChanged)
+    Q_PROPERTY(MsgpackRpc::NotifierMode notifierMode READ notifierMode WRITE setNotifierMode NOTIFY
+                       notifierModeChanged)
 
 public:
     /// A server that serves nothing and listens nowhere.
@@ -97,6 +99,12 @@ public:
     std::chrono::seconds keepAlive() const;
     /// \copydoc keepAlive()
     void setKeepAlive(std::chrono::seconds time);
+    /// How the event loop watches TCP connections accepted by later listen() calls. Default PerConnection. For a server
+    /// with more than a few hundred connections, most of which are idle, PerThread; those are kept then without a
+    /// QAbstractSocket. Has an effect on Linux only.
+    NotifierMode notifierMode() const;
+    /// \copydoc notifierMode()
+    void setNotifierMode(NotifierMode mode);
 
     /// What clients may call: what serve() and bind() add to.
     ObjectDispatcher &objectDispatcher();
@@ -116,6 +124,8 @@ Q_SIGNALS:
     void wireFormatChanged();
     /// keepAlive() is another.
     void keepAliveChanged();
+    /// notifierMode() is another.
+    void notifierModeChanged();
 
 private:
     std::unique_ptr<ServerPrivate> d;

@@ -47,6 +47,8 @@ class MSGPACKRPC_EXPORT Session : public QObject, public CallInterface<Session>
                        reconnectChanged)
     Q_PROPERTY(std::chrono::seconds keepAlive READ keepAlive WRITE setKeepAlive NOTIFY
                        keepAliveChanged)
+    Q_PROPERTY(MsgpackRpc::NotifierMode notifierMode READ notifierMode WRITE setNotifierMode NOTIFY
+                       notifierModeChanged)
 
 public:
     /// The state of the connection with the session's own transportOption().
@@ -113,6 +115,11 @@ public:
     std::chrono::seconds keepAlive() const;
     /// \copydoc keepAlive()
     void setKeepAlive(std::chrono::seconds time);
+    /// How the event loop watches TCP connections. Default PerConnection; PerThread for programs with many hundred
+    /// sessions in one thread. For new connections. Has an effect on Linux only.
+    NotifierMode notifierMode() const;
+    /// \copydoc notifierMode()
+    void setNotifierMode(NotifierMode mode);
 
     /// What answers the peer's requests; not owned, and must outlive the session. Default: a NullDispatcher.
     Dispatcher *dispatcher() const;
@@ -168,6 +175,8 @@ Q_SIGNALS:
     void reconnectChanged();
     /// keepAlive() is another.
     void keepAliveChanged();
+    /// notifierMode() is another.
+    void notifierModeChanged();
 
 protected:
     /// Internal.

@@ -48,6 +48,13 @@ QDebug operator<<(QDebug debug, WireFormat format)
     return debug.nospace() << "MsgpackRpc::WireFormat::" << name;
 }
 
+QDebug operator<<(QDebug debug, NotifierMode mode)
+{
+    const QDebugStateSaver saver(debug);
+    const char *name = mode == NotifierMode::PerThread ? "PerThread" : "PerConnection";
+    return debug.nospace() << "MsgpackRpc::NotifierMode::" << name;
+}
+
 QDebug operator<<(QDebug debug, const Reconnect &reconnect)
 {
     const QDebugStateSaver saver(debug);

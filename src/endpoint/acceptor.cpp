@@ -48,6 +48,7 @@ bool Acceptor::listen(const QUrl &url)
         return false;
     }
     listener->setKeepAlive(m_settings.transport.keepAlive);
+    listener->setNotifierMode(m_settings.transport.notifierMode);
     listener->setAcceptor([this](std::unique_ptr<QIODevice> device) { accept(std::move(device)); });
     qCDebug(lcEndpoint).noquote() << "listening at" << listener->url().toString();
     m_listeners.push_back(std::move(listener));

@@ -118,6 +118,19 @@ void Server::setKeepAlive(std::chrono::seconds time)
     Q_EMIT keepAliveChanged();
 }
 
+NotifierMode Server::notifierMode() const
+{
+    return d->settings.transport.notifierMode;
+}
+
+void Server::setNotifierMode(NotifierMode mode)
+{
+    if (d->settings.transport.notifierMode == mode)
+        return;
+    d->settings.transport.notifierMode = mode;
+    Q_EMIT notifierModeChanged();
+}
+
 ObjectDispatcher &Server::objectDispatcher()
 {
     return d->dispatcher;

@@ -164,6 +164,19 @@ void Session::setKeepAlive(std::chrono::seconds time)
     Q_EMIT keepAliveChanged();
 }
 
+NotifierMode Session::notifierMode() const
+{
+    return d->settings.notifierMode;
+}
+
+void Session::setNotifierMode(NotifierMode mode)
+{
+    if (d->settings.notifierMode == mode)
+        return;
+    d->settings.notifierMode = mode;
+    Q_EMIT notifierModeChanged();
+}
+
 Dispatcher *Session::dispatcher() const
 {
     return d->dispatcher;

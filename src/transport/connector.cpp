@@ -2,6 +2,7 @@
 #include "transport/connector_p.h"
 
 #include "transport/memorydevice_p.h"
+#include "transport/socketdevice_p.h"
 #include "transport/tcpsocket_p.h"
 #include "transport/udpconnector_p.h"
 
@@ -38,6 +39,12 @@ private:
     {
         m_socket->disconnect(this);
         m_socket->tune(m_keepAlive);
+        if (m_notifierMode == NotifierMode::PerThread) {
+            if (auto device = SocketDevice::takeOver(*m_socket)) {
+                m_device.release()->deleteLater();
+                m_device = std::move(device);
+            }
+        }
         Q_EMIT connected();
     }
     void onError()

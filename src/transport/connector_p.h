@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <MsgpackRpc/options.h>
+
 #include <QtCore/QIODevice>
 #include <QtCore/QObject>
 #include <QtCore/QUrl>
@@ -31,6 +33,8 @@ public:
     std::unique_ptr<QIODevice> takeDevice() { return std::move(m_device); }
     /// Keep-alive time of the connection in seconds; 0 for none.
     void setKeepAlive(int seconds) { m_keepAlive = seconds; }
+    /// How the connection is watched.
+    void setNotifierMode(NotifierMode mode) { m_notifierMode = mode; }
 
 Q_SIGNALS:
     /// takeDevice() has it.
@@ -42,6 +46,7 @@ protected:
     Connector() = default;
     std::unique_ptr<QIODevice> m_device;
     int m_keepAlive = 0;
+    NotifierMode m_notifierMode = NotifierMode::PerConnection;
 };
 
 } // namespace MsgpackRpc

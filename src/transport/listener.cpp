@@ -2,6 +2,7 @@
 #include "transport/listener_p.h"
 
 #include "transport/memorydevice_p.h"
+#include "transport/socketdevice_p.h"
 #include "transport/tcpsocket_p.h"
 #include "transport/udplistener_p.h"
 
@@ -64,6 +65,13 @@ public:
 private:
     void accept(qintptr descriptor)
     {
+        if (m_notifierMode == NotifierMode::PerThread) {
+            if (auto device = SocketDevice::create(descriptor)) {
+                device->tune(m_keepAlive);
+                offer(std::move(device));
+                return;
+            }
+        }
         auto socket = std::make_unique<TcpSocket>();
         if (!socket->accept(descriptor))
             return;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <MsgpackRpc/options.h>
+
 #include <QtCore/QIODevice>
 #include <QtCore/QObject>
 #include <QtCore/QUrl>
@@ -43,6 +45,8 @@ public:
     virtual quint64 datagramsDropped() const { return 0; }
     /// Keep-alive time of accepted connections in seconds; 0 for none.
     void setKeepAlive(int seconds) { m_keepAlive = seconds; }
+    /// How accepted connections are watched.
+    void setNotifierMode(NotifierMode mode) { m_notifierMode = mode; }
 
 protected:
     Listener() = default;
@@ -55,6 +59,7 @@ protected:
     }
     const TransportSettings &settings() const { return *m_settings; }
     int m_keepAlive = 0;
+    NotifierMode m_notifierMode = NotifierMode::PerConnection;
 
 private:
     const TransportSettings *m_settings = nullptr;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/streamconnection_p.h"
 
+#include "transport/socketdevice_p.h"
 #include "transport/turnbudget_p.h"
 
 #include <QtCore/QElapsedTimer>
@@ -33,11 +34,13 @@ StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
       m_role(role)
 {
     if (m_socket != nullptr) {
+        m_isSocket = true;
         m_peerAddress = Address(m_socket->peerAddress(), m_socket->peerPort());
-        m_peerName = m_peerAddress->toString();
-    } else {
-        m_peerName = m_device->objectName();
+    } else if (auto *const own = qobject_cast<SocketDevice *>(m_device.get())) {
+        m_peerAddress = own->peerAddress();
+        m_isSocket = true;
     }
+    m_peerName = m_peerAddress ? m_peerAddress->toString() : m_device->objectName();
     connectDevice();
     // What had come before, or that it had ended, nobody says again.
     if (m_socket == nullptr || m_socket->bytesAvailable() > 0
@@ -167,7 +170,7 @@ bool StreamConnection::readOnce()
     }
     // A socket gives what it has; another device may have more, or only now say that it has ended.
     if (!m_inflater)
-        m_isDry = m_socket != nullptr ? size < space.size : size == 0;
+        m_isDry = m_isSocket ? size < space.size : size == 0;
     if (size > 0)
         m_reader.added(size);
     return size > 0;

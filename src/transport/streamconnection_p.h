@@ -86,6 +86,7 @@ private:
     TransportOption m_accepted = TransportOption::Deflate;
     bool m_awaitsInflate =
             false; // plain messages may come before the compressed stream that was asked for
+    bool m_isSocket = false; // what it reads is all there is, unless it fills the space
     bool m_isDry = true; // the device had less to read than there was room for
     bool m_isInDevice = false; // a function of the device is running
     bool m_isWaiting = false; // flushAndWait() is running

@@ -15,15 +15,20 @@ void TcpSocket::tune(int keepAliveSeconds)
 {
     setSocketOption(LowDelayOption, 1);
     setSocketOption(KeepAliveOption, keepAliveSeconds > 0 ? 1 : 0);
+    setKeepAliveTimes(socketDescriptor(), keepAliveSeconds);
+}
+
+void TcpSocket::setKeepAliveTimes([[maybe_unused]] qintptr socket, [[maybe_unused]] int seconds)
+{
 #ifdef Q_OS_LINUX
-    if (keepAliveSeconds <= 0)
+    if (seconds <= 0)
         return;
     // Three probes, a quarter of the time apart: a silent peer is noticed within less than twice the time. Elsewhere
     // the system's own times hold (two hours, usually).
-    const int descriptor = int(socketDescriptor());
-    const int interval = qMax(1, keepAliveSeconds / 4);
+    const int descriptor = int(socket);
+    const int interval = qMax(1, seconds / 4);
     const int probes = 3;
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &keepAliveSeconds, sizeof keepAliveSeconds);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
     setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 #endif

@@ -30,6 +30,8 @@ public:
     /// Sets what every connection of ours has: no delay for small segments, and keep-alive probes after so many
     /// seconds without traffic (0: none).
     void tune(int keepAliveSeconds);
+    /// When to probe, on the descriptor \a socket, where the system lets us say.
+    static void setKeepAliveTimes(qintptr socket, int seconds);
 };
 
 } // namespace MsgpackRpc

@@ -73,6 +73,7 @@ void Transport::attempt()
         m_timer = std::make_unique<Timer>([this] { onTimer(); });
     ++m_attempts;
     m_connector->setKeepAlive(m_settings.keepAlive);
+    m_connector->setNotifierMode(m_settings.notifierMode);
     QObject::connect(m_connector.get(), &Connector::connected, m_connector.get(),
                      [this] { deviceConnected(); });
     QObject::connect(m_connector.get(), &Connector::failed, m_connector.get(),

@@ -29,6 +29,7 @@ struct TransportSettings
     Reconnect reconnect;
     std::chrono::milliseconds connectTimeout{5'000};
     int keepAlive = 0; // seconds
+    NotifierMode notifierMode = NotifierMode::PerConnection;
     TransportOption accepted = TransportOption::Deflate; // what a peer may ask for
     WireFormat format = WireFormat::Modern;
     std::optional<Address> ownAddress; // told to the peer first, with a SESSION message

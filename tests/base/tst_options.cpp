@@ -138,6 +138,8 @@ void tst_Options::debug_data()
                                   << "MsgpackRpc::StreamOption(Deflate|0x4)";
     QTest::newRow("exchange") << printed(TransportOption(TransportOption::TxDeflate).exchange())
                               << "MsgpackRpc::ExchangeOption(tx Deflate, rx None)";
+    QTest::newRow("notifiers") << printed(NotifierMode::PerThread)
+                               << "MsgpackRpc::NotifierMode::PerThread";
     QTest::newRow("format") << printed(WireFormat::Compatibility)
                             << "MsgpackRpc::WireFormat::Compatibility";
     QTest::newRow("reconnect") << printed(Reconnect())

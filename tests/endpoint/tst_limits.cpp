@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Each limit, reached: an error on the call, backpressure, or the end of that one connection.
+#include "notifiermodes.h"
+
 #include <MsgpackRpc/Client>
 #include <MsgpackRpc/Responder>
 #include <MsgpackRpc/Server>
@@ -12,7 +14,8 @@
 #include <QtTest/QTest>
 
 using namespace std::chrono_literals;
-using MsgpackRpc::Client;
+using Client = ModeClient;
+using Server = ModeServer;
 using MsgpackRpc::Error;
 using MsgpackRpc::Limits;
 
@@ -21,6 +24,7 @@ class tst_Limits : public QObject
     Q_OBJECT
 
 private Q_SLOTS:
+    void initTestCase_data() { addNotifierModes(); }
     void sentMessageBytes();
     void receivedMessageBytes();
     void depth();
@@ -41,13 +45,12 @@ private Q_SLOTS:
     void resultTooLarge();
 
 private:
-    std::unique_ptr<MsgpackRpc::Server> serve(const Limits &limits,
-                                              const QUrl &url = QUrl("memory:limits"));
+    std::unique_ptr<Server> serve(const Limits &limits, const QUrl &url = QUrl("memory:limits"));
 };
 
-std::unique_ptr<MsgpackRpc::Server> tst_Limits::serve(const Limits &limits, const QUrl &url)
+std::unique_ptr<Server> tst_Limits::serve(const Limits &limits, const QUrl &url)
 {
-    auto server = std::make_unique<MsgpackRpc::Server>();
+    auto server = std::make_unique<Server>();
     server->bind("echo", [](const QVariant &x) { return x; });
     server->bind("size", [](const QByteArray &x) { return x.size(); });
     server->setLimits(limits);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // User code may run an event loop wherever it is called: the connection goes on meanwhile.
+#include "notifiermodes.h"
+
 #include <MsgpackRpc/CallContext>
 #include <MsgpackRpc/Client>
 #include <MsgpackRpc/Server>
@@ -11,7 +13,8 @@
 #include <QtTest/QTest>
 
 using namespace std::chrono_literals;
-using MsgpackRpc::Client;
+using Client = ModeClient;
+using Server = ModeServer;
 using MsgpackRpc::Error;
 
 namespace {
@@ -30,6 +33,7 @@ class tst_Nesting : public QObject
     Q_OBJECT
 
 private Q_SLOTS:
+    void initTestCase_data() { addNotifierModes(); }
     void callback_data();
     void callback();
     void servedMethod_data();
@@ -60,7 +64,7 @@ void tst_Nesting::callback_data()
 void tst_Nesting::callback()
 {
     QFETCH(QUrl, url);
-    MsgpackRpc::Server server;
+    Server server;
     server.bind("echo", [](int x) { return x; });
     QVERIFY(server.listen(url));
     Client client(server.urls().constFirst());
@@ -99,7 +103,7 @@ void tst_Nesting::servedMethod_data()
 void tst_Nesting::servedMethod()
 {
     QFETCH(QUrl, url);
-    MsgpackRpc::Server server;
+    Server server;
     bool isBlocked = false;
     std::function<void()> whileBlocked;
     server.bind("block", [&] {
@@ -131,7 +135,7 @@ void tst_Nesting::servedMethod()
 // Everything that had arrived with the message whose handler blocks is handled while it blocks.
 void tst_Nesting::restOfTheBatch()
 {
-    MsgpackRpc::Server server;
+    Server server;
     QList<int> order;
     server.bind("block", [&](int x) {
         order.append(x);
@@ -154,7 +158,7 @@ void tst_Nesting::restOfTheBatch()
 
 void tst_Nesting::callsMadeInside()
 {
-    MsgpackRpc::Server server;
+    Server server;
     server.bind("echo", [](int x) { return x; });
     QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
     Client client(server.urls().constFirst());
@@ -182,7 +186,7 @@ void tst_Nesting::callsMadeInside()
 // Both sides wait for each other within their methods: the innermost answer comes first.
 void tst_Nesting::mutualRecursion()
 {
-    MsgpackRpc::Server server;
+    Server server;
     server.bind("down", [](int x) {
         if (x == 0)
             return 0;
@@ -204,7 +208,7 @@ void tst_Nesting::mutualRecursion()
 
 void tst_Nesting::deleteClientInside()
 {
-    MsgpackRpc::Server server;
+    Server server;
     server.bind("echo", [](int x) { return x; });
     QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
     auto *client = new Client(server.urls().constFirst());
@@ -227,7 +231,7 @@ void tst_Nesting::deleteClientInside()
 
 void tst_Nesting::deleteServerInside()
 {
-    auto *server = new MsgpackRpc::Server;
+    auto *server = new Server;
     bool done = false;
     server->bind("block", [&] {
         QEventLoop loop;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Listening, sessions and their signals, settings, state and reconnecting.
+#include "notifiermodes.h"
 #include "peerprocess.h"
 
 #include <MsgpackRpc/Client>
@@ -14,16 +15,21 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#ifdef Q_OS_UNIX
+#    include <sys/resource.h>
+#endif
+
 using namespace std::chrono_literals;
-using MsgpackRpc::Client;
+using Client = ModeClient;
+using Server = ModeServer;
 using MsgpackRpc::Error;
-using MsgpackRpc::Server;
 
 class tst_Server : public QObject
 {
     Q_OBJECT
 
 private Q_SLOTS:
+    void initTestCase_data() { addNotifierModes(); }
     void listenErrors_data();
     void listenErrors();
     void severalListeners();
@@ -31,6 +37,8 @@ private Q_SLOTS:
     void closeAndListenAgain();
     void callerGone();
     void manyClientsAndServers();
+    void manyIdleConnections();
+    void notifierMode();
     void state();
     void reconnectOnDemand();
     void reconnectAlways();
@@ -197,6 +205,67 @@ void tst_Server::manyClientsAndServers()
                 this, [&, i](int which) { right += which == int(i / 3) ? 1 : 0; });
     }
     QTRY_COMPARE(right, 9);
+}
+
+// A thousand connections that do nothing, and one that works.
+void tst_Server::manyIdleConnections()
+{
+    constexpr int Count = 1000;
+#ifdef Q_OS_UNIX
+    rlimit files = {};
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = qMin<rlim_t>(files.rlim_max, 4 * Count);
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur < 3 * Count)
+        QSKIP("the system does not allow so many descriptors");
+#endif
+    Server server;
+    MsgpackRpc::Limits limits;
+    limits.connections = limits.connectionsPerAddress = Count + 10;
+    server.setLimits(limits);
+    server.bind("echo", [](int x) { return x; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    std::vector<std::unique_ptr<Client>> idle;
+    for (int i = 0; i < Count; ++i) {
+        idle.push_back(std::make_unique<Client>(server.urls().constFirst()));
+        idle.back()->open();
+        QTRY_COMPARE_WITH_TIMEOUT(server.sessions().size(), i + 1, 20'000);
+    }
+    Client busy(server.urls().constFirst());
+    int right = 0;
+    for (int i = 0; i < 100; ++i)
+        busy.call<int>("echo", i).then(this, [&, i](int x) { right += x == i ? 1 : 0; });
+    QTRY_COMPARE(right, 100);
+    // And each of them works when it is wanted.
+    for (const auto &client : idle)
+        client->call<int>("echo", 1).then(this, [&](int x) { right += x; });
+    QTRY_COMPARE(right, 100 + Count);
+    idle.clear();
+    QTRY_COMPARE(server.sessions().size(), 1);
+}
+
+// It is for listen() calls and connections that follow.
+void tst_Server::notifierMode()
+{
+    MsgpackRpc::Server server;
+    MsgpackRpc::Client client;
+    QCOMPARE(server.notifierMode(), MsgpackRpc::NotifierMode::PerConnection);
+    QCOMPARE(client.notifierMode(), MsgpackRpc::NotifierMode::PerConnection);
+    QSignalSpy ofServer(&server, &Server::notifierModeChanged);
+    QSignalSpy ofClient(&client, &Client::notifierModeChanged);
+    for (int i = 0; i < 2; ++i) {
+        server.setNotifierMode(MsgpackRpc::NotifierMode::PerThread);
+        client.setNotifierMode(MsgpackRpc::NotifierMode::PerThread);
+    }
+    QCOMPARE(ofServer.size(), 1);
+    QCOMPARE(ofClient.size(), 1);
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    client.setUrl(server.urls().constFirst());
+    client.open();
+    QTRY_COMPARE(server.sessions().size(), 1);
+    MsgpackRpc::Session *const session = server.sessions().constFirst();
+    QCOMPARE(session->notifierMode(), MsgpackRpc::NotifierMode::PerThread);
+    QCOMPARE(session->peerAddress()->host(), QHostAddress(QHostAddress::LocalHost));
 }
 
 void tst_Server::state()

@@ -48,7 +48,9 @@ public:
         if (options.connections + 2 > limits.connections)
             limits.connections = limits.connectionsPerAddress = int(options.connections) + 2;
         m_server.setLimits(limits);
-        if (!options.idleWaiting.isEmpty())
+        if (options.idleWaiting == QLatin1String("per-thread"))
+            m_server.setNotifierMode(MsgpackRpc::NotifierMode::PerThread);
+        else if (!options.idleWaiting.isEmpty())
             fail(QStringLiteral("no such way to wait for idle connections: ")
                  + options.idleWaiting);
         m_server.serve(&m_served);

@@ -11,6 +11,10 @@ KIB = 1024
 MIB = 1024 * 1024
 
 
+# Other ways of the server to wait for idle connections.
+IDLE_WAYS = (("rpc", ", a notifier per thread", ("--idle-waiting", "per-thread")),)
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One row of a table. Its ratio is to the case that is labelled `base`."""
@@ -185,7 +189,7 @@ def _turns(size):
     return tuple(cases)
 
 
-def workloads(is_quick, descriptors, idle_ways=()):
+def workloads(is_quick, descriptors, idle_ways=IDLE_WAYS):
     """All of them. In quick ones there is less of everything."""
     def few(*counts, quick=(1, 20)):
         return tuple(quick) if is_quick else counts

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <MsgpackRpc/address.h>
+
+#include <QtCore/QIODevice>
+
+#include <memory>
+#include <optional>
+
+QT_BEGIN_NAMESPACE
+class QAbstractSocket;
+QT_END_NAMESPACE
+
+namespace MsgpackRpc {
+
+/// A connected stream socket without a socket notifier of its own: the event loop of a thread watches one descriptor for
+/// all of them (doc/decisions/idle-connections). Like TcpSocket it has no buffers.
+///
+/// readyRead() tells once that something has come, not again while it is unread. A read() that gives less than it was
+/// asked for has taken everything. write() may take less than it is given, or nothing; bytesWritten() tells when it takes
+/// more. The end of the peer's stream, even if only that direction has ended, is told by readChannelFinished(); what came
+/// before can still be read.
+class SocketDevice : public QIODevice
+{
+    Q_OBJECT
+
+public:
+    /// A device that owns the connected \a descriptor. Null, and the descriptor stays the caller's, where there is no such
+    /// device, or the system has no room for one more.
+    static std::unique_ptr<SocketDevice> create(qintptr descriptor);
+    /// A device for the connection of \a socket, which is of no use afterwards and ends from the event loop. Null, and
+    /// nothing has changed, as for create().
+    static std::unique_ptr<SocketDevice> takeOver(QAbstractSocket &socket);
+
+    /// The peer's address; none if it has no IP address.
+    virtual std::optional<Address> peerAddress() const = 0;
+    /// As TcpSocket::tune().
+    virtual void tune(int keepAliveSeconds) = 0;
+
+protected:
+    SocketDevice() = default;
+};
+
+} // namespace MsgpackRpc
