@@ -34,6 +34,8 @@ private Q_SLOTS:
     void cleanup();
     void eachOptionHasItsConnection();
     void optionOfTheSession();
+    void optionAtAnyTime_data();
+    void optionAtAnyTime();
     void acceptedDirections_data();
     void acceptedDirections();
     void endOfOne_data();
@@ -85,6 +87,38 @@ QByteArray bomb(const QByteArray &head)
     QByteArray all = stream.add(head, Z_FULL_FLUSH);
     all += stream.add(QByteArray(Part, '\0'), Z_FULL_FLUSH).repeated(1024 * 1024 * 1024 / Part);
     return all;
+}
+
+// The request echo(7), and its answer: as long as each other answer here.
+QByteArray request(int id)
+{
+    return QByteArray::fromHex("9400") + char(id) + QByteArray::fromHex("a46563686f9107");
+}
+
+QByteArray answer(int id)
+{
+    return QByteArray::fromHex("9401") + char(id) + QByteArray::fromHex("c007");
+}
+
+// What a receiver reads: answers as they are, until one begins with 0x78.
+QByteArray answersIn(QByteArray stream)
+{
+    qsizetype start = 0;
+    while (start < stream.size() && stream.at(start) != '\x78')
+        start += answer(1).size();
+    QByteArray all = stream.left(start);
+    QByteArray buffer(1000, '\0');
+    QByteArray compressed = stream.mid(start);
+    z_stream zlib = {};
+    if (inflateInit(&zlib) != Z_OK)
+        qFatal("zlib");
+    zlib.next_in = reinterpret_cast<Bytef *>(compressed.data());
+    zlib.avail_in = uInt(compressed.size());
+    zlib.next_out = reinterpret_cast<Bytef *>(buffer.data());
+    zlib.avail_out = uInt(buffer.size());
+    inflate(&zlib, Z_SYNC_FLUSH);
+    inflateEnd(&zlib);
+    return all + buffer.left(buffer.size() - qsizetype(zlib.avail_out));
 }
 
 // A number of KiB out of /proc/self/status; 0 where there is none.
@@ -178,6 +212,56 @@ void tst_StreamOptions::optionOfTheSession()
     QCOMPARE(proxy.connections().back()->fromClient.left(6).toHex(), QByteArray("93040101789c"));
 }
 
+void tst_StreamOptions::optionAtAnyTime_data()
+{
+    QTest::addColumn<QByteArray>("bytes");
+    QTest::addColumn<int>("requests");
+    QTest::addColumn<bool>("endsCompressed");
+
+    const auto option = [](const char *flags) {
+        return QByteArray::fromHex("9304") + QByteArray::fromHex(flags);
+    };
+    const auto row = [](const char *name, const QByteArray &bytes, int requests,
+                        bool endsCompressed) {
+        QTest::newRow(name) << bytes << requests << endsCompressed;
+    };
+    row("tx first", option("0100") + Stream().add(request(1) + request(2)), 2, false);
+    row("rx first", option("0001") + request(1) + request(2), 2, true);
+    row("within a batch", request(1) + request(2) + option("0101") + Stream().add(request(3)), 3,
+        true);
+    row("twice", option("0101") + Stream().add(request(1) + option("0101") + request(2)), 2, true);
+    row("rx, then tx", option("0001") + request(1) + option("0100") + Stream().add(request(2)), 2,
+        true);
+    row("tx, then rx", option("0100") + Stream().add(request(1) + option("0001") + request(2)), 2,
+        true);
+    row("on, and not off", option("0101") + Stream().add(option("0000") + request(1) + request(2)),
+        2, true);
+}
+
+// In one piece, and cut at every byte, a live server answers the same.
+void tst_StreamOptions::optionAtAnyTime()
+{
+    QFETCH(QByteArray, bytes);
+    QFETCH(int, requests);
+    QFETCH(bool, endsCompressed);
+    QByteArray expected;
+    for (int id = 1; id <= requests; ++id)
+        expected += answer(id);
+    for (qsizetype cut = 0; cut < bytes.size(); ++cut) {
+        QTcpSocket peer;
+        peer.connectToHost(QHostAddress::LocalHost, quint16(m_server->urls().constFirst().port()));
+        QVERIFY(peer.waitForConnected());
+        peer.write(bytes.left(cut));
+        peer.flush();
+        QCoreApplication::processEvents();
+        peer.write(bytes.mid(cut));
+        QByteArray received;
+        QTRY_VERIFY((received += peer.readAll(), answersIn(received).size() >= expected.size()));
+        QCOMPARE(answersIn(received).toHex(), expected.toHex());
+        QCOMPARE(received.right(4) == QByteArray::fromHex("0000ffff"), endsCompressed);
+    }
+}
+
 void tst_StreamOptions::acceptedDirections_data()
 {
     QTest::addColumn<int>("accepted");
@@ -265,9 +349,6 @@ void tst_StreamOptions::finishedStream()
     QTcpSocket peer;
     peer.connectToHost(QHostAddress::LocalHost, quint16(m_server->urls().constFirst().port()));
     QVERIFY(peer.waitForConnected());
-    const auto request = [](int id) {
-        return QByteArray::fromHex("9400") + char(id) + QByteArray::fromHex("a46563686f9107");
-    };
     peer.write(QByteArray::fromHex("93040100"));
     peer.write(stream.add(request(1), Z_FULL_FLUSH));
     peer.write(stream.add(request(2), Z_PARTIAL_FLUSH));
