@@ -25,7 +25,7 @@ constexpr int CannotConnect = 3;
 QList<Case> allCases()
 {
     return Conformance::echoCases() + Conformance::callCases() + Conformance::optionCases()
-           + Conformance::wireCases();
+           + Conformance::clusterCases() + Conformance::wireCases();
 }
 
 /// Names of cases, with wildcards.
@@ -133,7 +133,8 @@ public:
                 "method 7, and prints `ok NAME`, `skip NAME why` or `FAIL NAME why` for each case. "
                 "The exit status is 0 if no case fails, 1 if one does, 2 if the command line is "
                 "wrong, 3 if there is no connection."));
-        parser.addOptions({skip, only, deflate, timeout, compatibility, noInt, noOptions, listing});
+        parser.addOptions(
+                {skip, only, deflate, timeout, compatibility, noInt, noOptions, cluster, listing});
         parser.addPositionalArgument(QStringLiteral("URL"),
                                      QStringLiteral("The server: tcp://127.0.0.1:18800"));
     }
@@ -154,6 +155,9 @@ public:
         settings.options = !parser.isSet(noOptions);
         if (!settings.options && settings.option != MsgpackRpc::TransportOption::Default)
             return QStringLiteral("--deflate and --no-options exclude each other.");
+        settings.isCluster = parser.isSet(cluster);
+        if (!settings.options && settings.isCluster)
+            return QStringLiteral("--cluster and --no-options exclude each other.");
         settings.integerMethods = !parser.isSet(noInt);
         if (parser.isSet(compatibility))
             settings.format = MsgpackRpc::WireFormat::Compatibility;
@@ -193,6 +197,9 @@ public:
     const QCommandLineOption noOptions{
             QStringLiteral("no-options"),
             QStringLiteral("Never sends OPTION or SESSION, which many servers do not survive.")};
+    const QCommandLineOption cluster{
+            QStringLiteral("cluster"),
+            QStringLiteral("The server is a node of a cluster, and offers who and back too.")};
     const QCommandLineOption listing{QStringLiteral("list"),
                                      QStringLiteral("Lists the cases and what they check.")};
 };

@@ -7,6 +7,7 @@
 #include "rawvalue.h"
 
 #include <MsgpackRpc/CallContext>
+#include <MsgpackRpc/Cluster>
 #include <MsgpackRpc/Responder>
 #include <MsgpackRpc/Server>
 
@@ -14,9 +15,11 @@
 
 using Conformance::RawValue;
 using MsgpackRpc::CallContext;
+using MsgpackRpc::Error;
 using MsgpackRpc::ErrorException;
 using MsgpackRpc::IncomingCall;
 using MsgpackRpc::Responder;
+using MsgpackRpc::Session;
 using MsgpackRpc::TransportOption;
 using MsgpackRpc::WireFormat;
 
@@ -25,7 +28,8 @@ namespace {
 struct Settings
 {
     QList<QUrl> urls;
-    TransportOption accepted = TransportOption::Deflate;
+    std::optional<TransportOption> deflate;
+    bool isCluster = false;
     WireFormat format = WireFormat::Modern;
 };
 
@@ -41,7 +45,9 @@ public:
                && endpoint.bind("add", this, &Methods::add)
                && endpoint.bind("sleep", this, &Methods::sleep)
                && endpoint.bind("fail", this, &Methods::fail)
-               && endpoint.bind("notify_count", this, &Methods::notifyCount);
+               && endpoint.bind("notify_count", this, &Methods::notifyCount)
+               && endpoint.bind("who", this, &Methods::who)
+               && endpoint.bind("back", this, &Methods::back);
     }
 
 private:
@@ -61,6 +67,18 @@ private:
     }
     void fail(const QVariant &error) { CallContext::current().setError(error); }
     int notifyCount() const { return m_notifications; }
+    static Session *caller() { return CallContext::current().session().session(); }
+    QVariant who() const
+    {
+        const auto address = caller()->address();
+        return address ? address->toString() : QVariant();
+    }
+    void back(const RawValue &value, const Responder &responder)
+    {
+        caller()->call<RawValue>("echo", value)
+                .then(this, [responder](const RawValue &echoed) { responder.result(echoed); })
+                .onError(this, [responder](const Error &error) { responder.error(error); });
+    }
     // Takes any number of arguments, which no bound function does.
     bool poke(IncomingCall &call)
     {
@@ -89,19 +107,30 @@ bool listen(Endpoint &endpoint, const QList<QUrl> &urls)
     return true;
 }
 
-int serve(const Settings &settings)
+template<typename Endpoint>
+int serve(Endpoint &endpoint, const Settings &settings)
 {
     Methods methods;
-    MsgpackRpc::Server server;
-    server.setAcceptedOptions(settings.accepted);
-    server.setWireFormat(settings.format);
-    if (!methods.bindTo(server)) {
-        QTextStream(stderr) << server.objectDispatcher().error().message() << Qt::endl;
+    endpoint.setWireFormat(settings.format);
+    if (!methods.bindTo(endpoint)) {
+        QTextStream(stderr) << endpoint.objectDispatcher().error().message() << Qt::endl;
         return EXIT_FAILURE;
     }
-    if (!listen(server, settings.urls))
+    if (!listen(endpoint, settings.urls))
         return EXIT_FAILURE;
     return QCoreApplication::exec();
+}
+
+int serve(const Settings &settings)
+{
+    if (settings.isCluster) {
+        MsgpackRpc::Cluster cluster;
+        cluster.setTransportOption(settings.deflate.value_or(TransportOption::Default));
+        return serve(cluster, settings);
+    }
+    MsgpackRpc::Server server;
+    server.setAcceptedOptions(settings.deflate.value_or(TransportOption::Deflate));
+    return serve(server, settings);
 }
 
 } // namespace
@@ -114,19 +143,25 @@ int main(int argc, char *argv[])
 
     QCommandLineParser parser;
     parser.setApplicationDescription(QStringLiteral(
-            "Serves echo, add, sleep, fail, poke, notify_count and the method 7 until SIGTERM. "
+            "Serves echo, add, sleep, fail, poke, notify_count, who, back and the method 7 until "
+            "SIGTERM. "
             "Prints `listening URL` for each URL, with the port that was found for port 0."));
     const QCommandLineOption help = parser.addHelpOption();
     const QCommandLineOption deflate(
             QStringLiteral("deflate"),
-            QStringLiteral("What clients may ask for in an OPTION message: none, both (the "
-                           "default), tx (that this server compresses) or rx (that it "
-                           "decompresses)."),
-            QStringLiteral("option"), QStringLiteral("both"));
+            QStringLiteral(
+                    "none, both, tx or rx: what clients may ask for in an OPTION message, tx "
+                    "that this server compresses, rx that it decompresses (default both). "
+                    "With --cluster what it asks of other nodes (default none)."),
+            QStringLiteral("option"));
+    const QCommandLineOption cluster(
+            QStringLiteral("cluster"),
+            QStringLiteral(
+                    "Is a node of a cluster: calls nodes back over connections of its own."));
     const QCommandLineOption compatibility(
             QStringLiteral("compatibility"),
             QStringLiteral("Writes the MessagePack of 2010. Echoed values are left as they come."));
-    parser.addOptions({deflate, compatibility});
+    parser.addOptions({deflate, cluster, compatibility});
     parser.addPositionalArgument(QStringLiteral("URL…"),
                                  QStringLiteral("Where to listen: tcp://127.0.0.1:0"));
     if (!parser.parse(app.arguments()))
@@ -139,11 +174,11 @@ int main(int argc, char *argv[])
         settings.urls += QUrl(url);
     if (settings.urls.isEmpty())
         return Conformance::usageError(parser, QStringLiteral("A URL to listen at is missing."));
-    const auto accepted = Conformance::deflateOption(parser.value(deflate));
-    if (!accepted)
+    settings.deflate = Conformance::deflateOption(parser.value(deflate));
+    if (parser.isSet(deflate) && !settings.deflate)
         return Conformance::usageError(parser,
                                        QStringLiteral("--deflate takes none, both, tx or rx."));
-    settings.accepted = *accepted;
+    settings.isCluster = parser.isSet(cluster);
     if (parser.isSet(compatibility))
         settings.format = WireFormat::Compatibility;
     return serve(settings);

@@ -61,6 +61,12 @@ void Run::needOptions() const
         throw Skipped{QStringLiteral("--no-options")};
 }
 
+void Run::needCluster() const
+{
+    if (!m_settings.isCluster)
+        throw Skipped{QStringLiteral("for --cluster")};
+}
+
 QString Run::text(const Error &error)
 {
     return QStringLiteral("%1: %2").arg(

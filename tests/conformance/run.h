@@ -17,6 +17,7 @@ struct Settings
     MsgpackRpc::WireFormat format = MsgpackRpc::WireFormat::Modern;
     bool integerMethods = true;
     bool options = true;
+    bool isCluster = false;
     /// For each call; the longest that a case may take is a few of it.
     std::chrono::milliseconds timeout{10'000};
 };
@@ -93,6 +94,8 @@ public:
     void needModern(const QString &what) const;
     /// Throws Skipped if OPTION must not be sent.
     void needOptions() const;
+    /// Throws Skipped if the server is no node of a cluster.
+    void needCluster() const;
 
 private:
     static QString text(const MsgpackRpc::Error &error);
@@ -114,6 +117,7 @@ struct Case
 QList<Case> echoCases();
 QList<Case> callCases();
 QList<Case> optionCases();
+QList<Case> clusterCases();
 QList<Case> wireCases();
 
 } // namespace Conformance

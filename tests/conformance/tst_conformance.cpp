@@ -58,24 +58,33 @@ void tst_Conformance::agree_data()
     QTest::addColumn<QString>("serverArguments");
     QTest::addColumn<QString>("clientArguments");
     QTest::addColumn<int>("skipped");
+    constexpr int Cluster = 6; // cases
     QTest::newRow("plain") << ""
-                           << "" << 0;
+                           << "" << Cluster;
     QTest::newRow("IPv6") << "tcp://[::1]:0"
-                          << "" << 0;
+                          << "" << Cluster;
     QTest::newRow("both") << ""
-                          << "--deflate both" << 0;
+                          << "--deflate both" << Cluster;
     QTest::newRow("tx") << ""
-                        << "--deflate tx" << 0;
+                        << "--deflate tx" << Cluster;
     QTest::newRow("rx") << ""
-                        << "--deflate rx" << 0;
+                        << "--deflate rx" << Cluster;
     QTest::newRow("compatibility") << "--compatibility"
-                                   << "--compatibility" << 2;
+                                   << "--compatibility" << 2 + Cluster;
     QTest::newRow("compatible client") << ""
-                                       << "--compatibility --deflate both" << 2;
+                                       << "--compatibility --deflate both" << 2 + Cluster;
     QTest::newRow("compatible server") << "--compatibility"
-                                       << "" << 0;
+                                       << "" << Cluster;
     QTest::newRow("nothing beyond the base") << "--deflate none"
-                                             << "--no-options --no-int" << 11;
+                                             << "--no-options --no-int" << 11 + Cluster;
+    QTest::newRow("node") << "--cluster"
+                          << "--cluster" << 0;
+    QTest::newRow("nodes with options") << "--cluster --deflate tx"
+                                        << "--cluster --deflate both" << 0;
+    QTest::newRow("nodes over IPv6") << "--cluster --deflate both tcp://[::1]:0"
+                                     << "--cluster" << 0;
+    QTest::newRow("nodes of 2010") << "--cluster --compatibility"
+                                   << "--cluster --compatibility" << 2;
 }
 
 void tst_Conformance::agree()
@@ -136,7 +145,7 @@ void tst_Conformance::everyCaseCanFail()
     QVERIFY(expected.size() > 50);
     QCOMPARE(expected.removeDuplicates(), 0);
 
-    Program run(client(), {wrong.urls().constFirst().toString()});
+    Program run(client(), {wrong.urls().constFirst().toString(), "--cluster"});
     QSignalSpy finished(&run.process(), &QProcess::finished);
     QVERIFY(finished.wait(60'000));
     QVERIFY(run.waitForEnd());
@@ -200,6 +209,7 @@ void tst_Conformance::clientUsage_data()
     QTest::newRow("unknown deflate") << "--deflate maybe tcp://127.0.0.1:1";
     QTest::newRow("unknown case") << "--skip echo-nil,nonsense tcp://127.0.0.1:1";
     QTest::newRow("contradiction") << "--deflate both --no-options tcp://127.0.0.1:1";
+    QTest::newRow("another contradiction") << "--cluster --no-options tcp://127.0.0.1:1";
     QTest::newRow("no number") << "--timeout soon tcp://127.0.0.1:1";
     QTest::newRow("too short a time") << "--timeout 10 tcp://127.0.0.1:1";
 }

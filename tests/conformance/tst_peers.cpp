@@ -130,10 +130,16 @@ void tst_Peers::asClient_data()
     };
     row("raw2010", "raw2010", "", "", 11);
     row("raw2010, in its own format", "raw2010", "--compatibility", "", 11);
-    row("raw2010, no options", "raw2010", "--deflate none", "--plain", 11);
-    row("raw2010, both", "raw2010", "--compatibility", "--deflate both", 11);
-    row("raw2010, tx", "raw2010", "", "--deflate tx", 11);
-    row("raw2010, rx", "raw2010", "", "--deflate rx", 11);
+    row("raw2010, no options", "raw2010", "--deflate none", "--plain", 8);
+    row("raw2010, both", "raw2010", "--compatibility", "--deflate both", 10);
+    row("raw2010, tx", "raw2010", "", "--deflate tx", 10);
+    row("raw2010, rx", "raw2010", "", "--deflate rx", 10);
+    row("raw2010, node", "raw2010", "--cluster", "--cluster", 14);
+    row("raw2010, nodes with options", "raw2010", "--cluster --deflate tx",
+        "--cluster --deflate both", 13);
+    row("raw2010, other options", "raw2010", "--cluster --deflate rx --compatibility",
+        "--cluster --deflate tx", 13);
+    row("raw2010, node of a plain one", "raw2010", "--cluster --deflate both", "--cluster", 14);
     row("ruby", "ruby", "", "", 7);
     row("msgpack-rpc-lite", "lite", "", "", 6);
     row("msgpack5rpc", "msgpack5rpc", "", "", 6);
@@ -163,7 +169,7 @@ void tst_Peers::asClient()
     const QStringList lines = client.lines();
     QVERIFY2(client.status() == 0, qPrintable(lines.join(u'\n') + u'\n' + client.errors()));
     QCOMPARE(lines.filter(QRegularExpression("^ok ")).size(), checks);
-    QCOMPARE(lines.size(), checks);
+    QCOMPARE(lines.filter(QRegularExpression("^(ok|skip) ")).size(), lines.size());
 }
 
 void tst_Peers::asServer_data()
@@ -185,6 +191,9 @@ void tst_Peers::asServer_data()
     row("raw2010, rx", "raw2010", "", "--compatibility --deflate rx", keys);
     row("raw2010, no options", "raw2010", "--plain", "--compatibility --no-options", keys);
     // Told in today's format, it makes text of binary.
+    row("raw2010, node", "raw2010", "--cluster", "--compatibility --cluster", keys);
+    row("raw2010, nodes with options", "raw2010", "--cluster --deflate tx",
+        "--compatibility --cluster --deflate both", keys);
     row("raw2010, in the modern format", "raw2010", "", "", keys + " echo-bin echo-1mib");
     row("ruby", "ruby", "", "--no-options", "");
     // JavaScript has neither integers of 64 bits nor keys other than text. What is no UTF-8 is lost.
