@@ -39,6 +39,18 @@ public:
     }
     CallStatePtr(const CallStatePtr &other) noexcept : CallStatePtr(other.m_state) {}
     CallStatePtr(CallStatePtr &&other) noexcept : m_state(std::exchange(other.m_state, nullptr)) {}
+    /// Takes over the reference of a pointer to a more special state.
+    template<typename Special, typename = std::enable_if_t<std::is_convertible_v<Special *, S *>>>
+    explicit CallStatePtr(CallStatePtr<Special> &&other) noexcept : m_state(other.release())
+    {
+    }
+    /// Takes over a reference that somebody has counted.
+    static CallStatePtr adopt(S *state) noexcept
+    {
+        CallStatePtr pointer;
+        pointer.m_state = state;
+        return pointer;
+    }
     CallStatePtr &operator=(CallStatePtr other) noexcept
     {
         std::swap(m_state, other.m_state);
@@ -50,6 +62,8 @@ public:
             m_state->deref();
     }
     S *get() const noexcept { return m_state; }
+    /// Leaves the reference to the caller.
+    S *release() noexcept { return std::exchange(m_state, nullptr); }
     S *operator->() const noexcept { return m_state; }
     S &operator*() const noexcept { return *m_state; }
     explicit operator bool() const noexcept { return m_state != nullptr; }
@@ -142,7 +156,7 @@ public:
     /// Adds a listener, which is called now if the call has ended and it is immediate, otherwise from the event loop.
     void addListener(CallListener *listener);
 
-    /// The answer has come: decodes the result and tells the listeners.
+    /// The answer has come: decodes the result and tells the listeners. The caller holds a reference.
     void finishWithResult(Reader &reader);
     /// The call has failed.
     void finishWithError(const Error &error, Delivery delivery);

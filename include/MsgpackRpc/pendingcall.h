@@ -84,7 +84,7 @@ public:
     PendingReply() noexcept = default;
     /// Internal.
     explicit PendingReply(Detail::CallStatePtr<Detail::TypedCallState<T>> state) noexcept
-        : PendingCall(Detail::CallStatePtr<Detail::CallState>(state.get()))
+        : PendingCall(Detail::CallStatePtr<Detail::CallState>(std::move(state)))
     {
     }
 

@@ -88,8 +88,12 @@ inline void CallStorage::invoke(QObject *object)
     if (Q_LIKELY(result.isTrivial)) {
         // A function of QML that throws leaves it as it is. Where there is no result, the first
         // argument is there.
-        if (Q_LIKELY(result.kind != ResultPlan::Nothing))
-            std::memset(m_bytes, 0, std::max(result.size, size_t(Parameter::TrivialSize)));
+        if (Q_LIKELY(result.size <= Parameter::TrivialSize)) {
+            if (Q_LIKELY(result.kind != ResultPlan::Nothing))
+                std::memset(m_bytes, 0, Parameter::TrivialSize);
+        } else {
+            std::memset(m_bytes, 0, result.size);
+        }
         m_method.invoke(object, m_argv);
     } else if (m_method.isCallable()) {
         m_method.invoke(object, m_argv);

@@ -106,7 +106,6 @@ void CallState::addListener(CallListener *listener)
 
 void CallState::finishWithResult(Reader &reader)
 {
-    const CallStatePtr<CallState> self(this);
     if (Q_LIKELY(decode(reader)))
         finish(Succeeded, Now);
     else

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/calltable_p.h"
 
+#include <utility>
+
 namespace MsgpackRpc {
 
 namespace {
@@ -55,9 +57,7 @@ Detail::CallState *CallTable::find(quint32 id) const noexcept
 CallTable::Call CallTable::take(quint32 id)
 {
     Detail::CallState *&slot = m_slots[id & m_mask];
-    Call call(slot);
-    slot->deref();
-    slot = nullptr;
+    Call call = Call::adopt(std::exchange(slot, nullptr));
     if (--m_size == 0 && m_slots.size() > KeptCapacity)
         resize(FirstCapacity);
     return call;

@@ -58,6 +58,26 @@ bool isInteger(QByteArrayView bytes)
     return Reader(bytes).readSigned(number) || Reader(bytes).readUnsigned(large);
 }
 
+// A type that is not in its shortest form.
+bool readLongType(QByteArrayView bytes, Message::Type &type)
+{
+    qint64 number = 0;
+    if (!Reader(bytes).readSigned(number) || number < 0 || number > Message::Option)
+        return false;
+    type = Message::Type(number);
+    return true;
+}
+
+// A method that is not short text.
+bool readLongMethod(QByteArrayView bytes, MethodId &method)
+{
+    Reader reader(bytes);
+    if (reader.readBytesView(method.name))
+        return true;
+    method.isNumber = reader.kind() == Reader::Integer && Reader(bytes).readSigned(method.number);
+    return method.isNumber;
+}
+
 // A missing, nil or unreadable entry asks for nothing (doc/protocol, "Stream options").
 quint64 readFlags(const char *data, const Scanner &scanner, int index)
 {
@@ -105,15 +125,11 @@ void Message::parse(const char *data, const Scanner &scanner)
     if (Q_UNLIKELY(fault != None))
         setFault(None, QString());
     const uchar first = uchar(data[scanner.offset(0)]);
-    qint64 number = first;
-    if (first > 4) {
-        Reader reader(element(data, scanner, 0));
-        if (!reader.readSigned(number) || number < 0 || number > 4)
-            return setFault(Fatal,
-                            QStringLiteral("a message of unknown type: expected 0 to 4, got %1")
-                                    .arg(Reader(element(data, scanner, 0)).describe()));
-    }
-    type = Type(number);
+    if (Q_LIKELY(first <= Option))
+        type = Type(first);
+    else if (!readLongType(element(data, scanner, 0), type))
+        return setFault(Fatal, QStringLiteral("a message of unknown type: expected 0 to 4, got %1")
+                                       .arg(Reader(element(data, scanner, 0)).describe()));
     const Shape &shape = shapes[type];
     if (type != Option && scanner.count() != shape.elements)
         return setFault(Fatal, QStringLiteral("%1, got an array of %2")
@@ -148,17 +164,13 @@ void Message::parse(const char *data, const Scanner &scanner)
 void Message::parseCall(const char *data, const Scanner &scanner, int methodIndex)
 {
     params = element(data, scanner, methodIndex + 1);
-    Reader reader(element(data, scanner, methodIndex));
+    const QByteArrayView name = element(data, scanner, methodIndex);
     method.isNumber = false;
-    if (Q_LIKELY(reader.readBytesView(method.name))) {
-        // the usual case
-    } else if (reader.kind() == Reader::Integer && reader.readSigned(method.number)) {
-        method.isNumber = true;
-    } else {
-        return setFault(BadCall,
-                        QStringLiteral("a method is text or an integer, got %1")
-                                .arg(Reader(element(data, scanner, methodIndex)).describe()));
-    }
+    if (Q_LIKELY((uchar(name.front()) & 0xe0) == 0xa0)) // the scanner has seen its end
+        method.name = name.sliced(1);
+    else if (!readLongMethod(name, method))
+        return setFault(BadCall, QStringLiteral("a method is text or an integer, got %1")
+                                         .arg(Reader(name).describe()));
     // An empty map is Lua's empty array.
     const uchar first = uchar(params.front());
     if (Q_UNLIKELY((first & 0xf0) != 0x90 && first != 0xdc && first != 0xdd && first != 0x80))
