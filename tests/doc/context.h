@@ -5,6 +5,7 @@
 #include <MsgpackRpc/AsyncResult>
 #include <MsgpackRpc/CallContext>
 #include <MsgpackRpc/Client>
+#include <MsgpackRpc/Cluster>
 #include <MsgpackRpc/Codec>
 #include <MsgpackRpc/Coroutine>
 #include <MsgpackRpc/Error>
@@ -12,6 +13,7 @@
 #include <MsgpackRpc/Responder>
 #include <MsgpackRpc/ResponderWatcher>
 #include <MsgpackRpc/Server>
+#include <MsgpackRpc/SessionPool>
 #include <MsgpackRpc/Testing>
 
 #include <QtCore/QCoreApplication>
