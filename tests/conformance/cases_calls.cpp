@@ -230,6 +230,7 @@ void timeouts(Run &run)
 void largeBoth(Run &run)
 {
     const QString text(4 * 1024 * 1024, u'z');
+    run.needRoom(text.size());
     QList<PendingReply<QString>> replies;
     for (int i = 0; i < 3; ++i)
         replies += run.client().call<QString>("echo", text);

@@ -67,6 +67,13 @@ void Run::needCluster() const
         throw Skipped{QStringLiteral("for --cluster")};
 }
 
+void Run::needRoom(qsizetype bytes) const
+{
+    constexpr qsizetype Most = 65'000; // what IPv4 has room for, less what goes around a value
+    if (m_settings.url.scheme() == QLatin1String("udp") && bytes > Most)
+        throw Skipped{QStringLiteral("%1 bytes do not go into a datagram").arg(bytes)};
+}
+
 QString Run::text(const Error &error)
 {
     return QStringLiteral("%1: %2").arg(

@@ -78,6 +78,7 @@ public:
     {
         const RawValue sent = RawValue::of(value, m_settings.format);
         const QString what = QStringLiteral("echo of %1").arg(describe(sent));
+        needRoom(sent.bytes.size());
         const auto got = result(target.template call<RawValue>("echo", sent), what);
         const QString wrong =
                 difference(sent, got, m_settings.format == MsgpackRpc::WireFormat::Compatibility);
@@ -94,6 +95,8 @@ public:
     void needModern(const QString &what) const;
     /// Throws Skipped if OPTION must not be sent.
     void needOptions() const;
+    /// Throws Skipped if so many bytes do not go into one message: over UDP it is a datagram.
+    void needRoom(qsizetype bytes) const;
     /// Throws Skipped if the server is no node of a cluster.
     void needCluster() const;
 

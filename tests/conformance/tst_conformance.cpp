@@ -77,6 +77,11 @@ void tst_Conformance::agree_data()
                                        << "" << Cluster;
     QTest::newRow("nothing beyond the base") << "--deflate none"
                                              << "--no-options --no-int" << 11 + Cluster;
+    constexpr int Udp = 26; // cases that need a stream, or more room than a datagram has
+    QTest::newRow("UDP") << "udp://127.0.0.1:0"
+                         << "" << Udp + Cluster;
+    QTest::newRow("UDP, both") << "udp://[::1]:0"
+                               << "--deflate both" << Udp + Cluster;
     QTest::newRow("node") << "--cluster"
                           << "--cluster" << 0;
     QTest::newRow("nodes with options") << "--cluster --deflate tx"
@@ -93,7 +98,7 @@ void tst_Conformance::agree()
     QFETCH(const QString, clientArguments);
     QFETCH(const int, skipped);
     QStringList arguments = words(serverArguments);
-    if (!serverArguments.contains("tcp:"))
+    if (!serverArguments.contains("://"))
         arguments += AnyPort;
     Program peer(server(), arguments);
     const QUrl url = peer.waitForUrl();
@@ -102,7 +107,7 @@ void tst_Conformance::agree()
     QVERIFY(run.waitForEnd());
     QVERIFY2(run.status() == 0, qPrintable(run.lines().filter("FAIL").join(u'\n')));
     QCOMPARE(starting(run.lines(), "skip").size(), skipped);
-    QVERIFY(starting(run.lines(), "ok").size() > 50);
+    QVERIFY(starting(run.lines(), "ok").size() >= 39);
     QCOMPARE(starting(run.lines(), "ok").size() + skipped, run.lines().size());
 }
 
