@@ -51,6 +51,8 @@ bool Acceptor::listen(const QUrl &url)
     listener->setNotifierMode(m_settings.transport.notifierMode);
     listener->setAcceptor([this](std::unique_ptr<QIODevice> device) { accept(std::move(device)); });
     qCDebug(lcEndpoint).noquote() << "listening at" << listener->url().toString();
+    if (m_isPaused)
+        listener->setPaused(true);
     m_listeners.push_back(std::move(listener));
     return true;
 }
@@ -115,7 +117,11 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
 {
     // Sources can be forged: their number is not that of the connections, and no address has a part of it.
     const bool isDatagram = qobject_cast<DatagramDevice *>(device.get()) != nullptr;
+    const QPointer<QObject> owner(m_owner);
     if (isDatagram && !m_datagrams.makeRoom())
+        return;
+    // Who has made room was told, and may have ended everything.
+    if (!owner || m_listeners.empty())
         return;
     auto *const session = new AcceptedSession(std::move(device), m_settings.transport, m_owner);
     if (!isDatagram && !admits(session->peerAddress(), session->peerName())) {

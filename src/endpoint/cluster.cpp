@@ -189,8 +189,8 @@ bool ClusterPrivate::isBusy(Session *session, Claimed &claimed)
     if (claimed.connections > 0)
         return true;
     const quint64 messages = SessionPrivate::get(session)->messagesQueued();
-    if (session->pendingCalls() == 0 && session->bytesToWrite() == 0
-        && messages == claimed.messages)
+    if (session->pendingCalls() == 0 && session->requestsInWork() == 0
+        && session->bytesToWrite() == 0 && messages == claimed.messages)
         return false;
     claimed.messages = messages;
     claimed.idleSince = Clock::now();

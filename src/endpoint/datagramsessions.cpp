@@ -5,6 +5,12 @@
 
 namespace MsgpackRpc {
 
+namespace {
+
+constexpr qint64 Soonest = 100; // ms; those that are busy are not looked at more often
+
+} // namespace
+
 DatagramSessions::DatagramSessions(const Limits &limits,
                                    std::function<void(AcceptedSession *)> close)
     : m_limits(limits), m_close(std::move(close)), m_timer([this] { expire(); })
@@ -23,8 +29,8 @@ bool DatagramSessions::makeRoom()
     }
     if (longest == nullptr)
         return false;
-    m_close(longest);
-    return m_sessions.size() < m_limits.datagramSessions;
+    m_close(longest); // may delete this
+    return true;
 }
 
 void DatagramSessions::add(AcceptedSession *session)
@@ -56,6 +62,8 @@ void DatagramSessions::expire()
             idle = session;
         next = std::min(next, std::max<qint64>(left, 0));
     }
+    if (idle == nullptr)
+        next = std::max(next, Soonest);
     if (!m_sessions.isEmpty())
         m_timer.start(std::chrono::milliseconds(next));
     if (idle != nullptr)

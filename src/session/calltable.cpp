@@ -58,6 +58,7 @@ CallTable::Call CallTable::take(quint32 id)
 {
     Detail::CallState *&slot = m_slots[id & m_mask];
     Call call = Call::adopt(std::exchange(slot, nullptr));
+    call->setOwner(nullptr); // who cancels it from now on must not look for it here
     if (--m_size == 0 && m_slots.size() > KeptCapacity)
         resize(FirstCapacity);
     return call;

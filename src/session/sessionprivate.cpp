@@ -20,6 +20,14 @@ constexpr qint64 TickMilliseconds = 20;
 // Deadlines are kept in 32 bits.
 constexpr qint64 LongestTimeout = 0x7fffffff - 1;
 
+// All of them have ended before the first is told: its callback may cancel another, wait for it or run an event loop.
+void endCalls(const std::vector<CallTable::Call> &calls, const Error &error)
+{
+    const auto delivery = calls.size() == 1 ? Detail::CallState::Now : Detail::CallState::Later;
+    for (const CallTable::Call &call : calls)
+        call->finishWithError(error, delivery);
+}
+
 } // namespace
 
 SessionPrivate::SessionPrivate() : dispatcher(&m_nullDispatcher) {}
@@ -177,9 +185,7 @@ void SessionPrivate::onDeadline()
     for (const CallTable::Call &call : late)
         unqueue(*call);
     // Last, since the callbacks may delete the session.
-    for (const CallTable::Call &call : late)
-        call->finishWithError(Error(Error::Timeout, QStringLiteral("no answer in time")),
-                              Detail::CallState::Now);
+    endCalls(late, Error(Error::Timeout, QStringLiteral("no answer in time")));
 }
 
 void SessionPrivate::cancelCall(Detail::CallState &call)
@@ -261,8 +267,7 @@ void SessionPrivate::connectionLost(Transport &transport, quint64 firstUnsent, c
         emitLater([this, error] { Q_EMIT q->errorOccurred(error); });
     }
     // Last, since the callbacks may delete the session.
-    for (const CallTable::Call &call : lost)
-        call->finishWithError(error, Detail::CallState::Now);
+    endCalls(lost, error);
 }
 
 void SessionPrivate::connectFailed(Transport &transport, const Error &error)
@@ -273,8 +278,7 @@ void SessionPrivate::connectFailed(Transport &transport, const Error &error)
     stateChanged(transport);
     dropped(int(transport.takeDropped() - qsizetype(failed.size())), error);
     emitLater([this, error] { Q_EMIT q->errorOccurred(error); });
-    for (const CallTable::Call &call : failed)
-        call->finishWithError(error, Detail::CallState::Now);
+    endCalls(failed, error);
 }
 
 void SessionPrivate::setFormat(WireFormat format)

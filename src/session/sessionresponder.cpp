@@ -77,7 +77,8 @@ void SessionResponder::deliver(SessionPrivate &session, const Route &route,
                                const QByteArray &message)
 {
     Transport *const transport = session.transportAt(route.transport);
-    if (session.canAnswer(transport, route.generation)) {
+    const bool isOpen = session.canAnswer(transport, route.generation);
+    if (isOpen) {
         OutputQueue &queue = transport->queue();
         queue.begin().writeRaw(message);
         const Limits &limits = session.settings.limits;
@@ -88,9 +89,10 @@ void SessionResponder::deliver(SessionPrivate &session, const Route &route,
             queue.rollback();
             Detail::writeErrorAnswer(*transport, route.msgid, problem);
         }
-        session.answerAdded(*transport);
     }
     session.workEnded(route.id, route.transport);
+    if (isOpen)
+        session.answerAdded(*transport); // may close the connection, and so end the session
 }
 
 bool SessionResponder::isAnswered() const

@@ -130,6 +130,7 @@ void Scanner::reset() noexcept
     m_size = 0;
     m_announced = 0;
     m_elements = 0;
+    m_exceedsLimit = false;
 }
 
 bool Scanner::fail(const QString &why)

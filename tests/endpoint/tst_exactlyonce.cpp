@@ -79,6 +79,8 @@ private Q_SLOTS:
     void serverDeletedFromItsOwnMethod();
     void manyOutstanding();
     void callFromFailedCallback();
+    void othersOfABatch_data();
+    void othersOfABatch();
     void closeFromCallback();
     void throwingCallback();
     void unhandledErrorIsLoggedOnce();
@@ -410,6 +412,51 @@ void tst_ExactlyOnce::manyOutstanding()
     QTRY_COMPARE_WITH_TIMEOUT(ended, Calls, 60'000);
     QCOMPARE(right, Calls);
     QCOMPARE(client.pendingCalls(), 0);
+}
+
+void tst_ExactlyOnce::othersOfABatch_data()
+{
+    QTest::addColumn<bool>("waits");
+    QTest::newRow("cancelled") << false;
+    QTest::newRow("waited for") << true;
+}
+
+// Calls that end together: the callback of the first cancels the second, or waits for it. Each is told once, and calls
+// that are made afterwards get their answers.
+void tst_ExactlyOnce::othersOfABatch()
+{
+    QFETCH(bool, waits);
+    Server server;
+    QList<MsgpackRpc::Responder> never;
+    server.bind("never", [&never](MsgpackRpc::Responder responder) { never += responder; });
+    server.bind("echo", [](int x) { return x; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    Client client(server.urls().constFirst());
+    int told = 0;
+    auto second = client.call("never");
+    auto first = client.call("never");
+    const auto count = [&told](const Error &error) {
+        told += error.code() == Error::ConnectionLost ? 1 : 100;
+    };
+    QList<MsgpackRpc::PendingReply<QVariant>> both{first, second};
+    for (int i = 0; i < 2; ++i) {
+        both[i].onError(this, [&, i](const Error &error) {
+            count(error);
+            if (waits)
+                QVERIFY(both[1 - i].waitForFinished(5s));
+            else
+                both[1 - i].cancel();
+        });
+    }
+    QTRY_COMPARE(never.size(), 2);
+    server.sessions().constFirst()->close();
+    QTRY_COMPARE(told, 2);
+    QCOMPARE(client.pendingCalls(), 0);
+    for (int i = 0; i < 10; ++i) {
+        auto reply = client.call<int>("echo", i);
+        QVERIFY(reply.waitForFinished(5s));
+        QCOMPARE(reply.result(), i);
+    }
 }
 
 void tst_ExactlyOnce::callFromFailedCallback()
