@@ -60,12 +60,17 @@ bool SessionResponder::fail(const QVariant &error)
     return true;
 }
 
-// In the session's own thread the answer is queued at once: later answers must not overtake it.
+// In the session's own thread the answer is queued at once: later answers must not overtake it. Not while another
+// message is being packed, though, whose conversion has answered this.
 void SessionResponder::send(const QByteArray &message)
 {
     if (Session *const session = m_anchor->local()) {
-        deliver(*SessionPrivate::get(session), m_route, message);
-        return;
+        SessionPrivate *const local = SessionPrivate::get(session);
+        const Transport *const transport = local->transportAt(m_route.transport);
+        if (Q_LIKELY(transport == nullptr || !transport->queue().isOpen())) {
+            deliver(*local, m_route, message);
+            return;
+        }
     }
     m_anchor->post([anchor = m_anchor, route = m_route, message] {
         if (Session *const session = anchor->local())

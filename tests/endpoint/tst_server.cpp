@@ -24,6 +24,12 @@ using Client = ModeClient;
 using Server = ModeServer;
 using MsgpackRpc::Error;
 
+/// Answers what waits when it is packed.
+struct Answering
+{
+    int number = 0;
+};
+
 class tst_Server : public QObject
 {
     Q_OBJECT
@@ -48,6 +54,7 @@ private Q_SLOTS:
     void refusedOptions();
     void bytesOnTheWire();
     void compatibility();
+    void answerWithinAConversion();
     void settings();
 };
 
@@ -433,6 +440,31 @@ void tst_Server::compatibility()
     peer->write(QByteArray::fromHex("940100c0da0020") + QByteArray(32, '\xff'));
     QVERIFY(reply.waitForFinished(5s));
     QCOMPARE(reply.result(), QByteArray(32, '\xff'));
+}
+
+// What converts an argument may answer something else over the same connection: neither message harms the other.
+void tst_Server::answerWithinAConversion()
+{
+    static QList<MsgpackRpc::Responder> waiting;
+    MsgpackRpc::registerType<Answering>(
+            [](const Answering &value) {
+                while (!waiting.isEmpty())
+                    waiting.takeFirst().result(QStringLiteral("answered"));
+                return value.number;
+            },
+            [](int number) { return Answering{number}; });
+    Server server;
+    server.bind("later", [](MsgpackRpc::Responder responder) { waiting += responder; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    Client client(server.urls().constFirst());
+    client.bind("echo", [](int x) { return x; });
+    auto later = client.call<QString>("later");
+    QTRY_COMPARE(waiting.size(), 1);
+    auto echo = server.sessions().constFirst()->call<int>("echo", Answering{42});
+    QVERIFY(later.waitForFinished(5s));
+    QCOMPARE(later.result(), QStringLiteral("answered"));
+    QVERIFY(echo.waitForFinished(5s));
+    QCOMPARE(echo.result(), 42);
 }
 
 void tst_Server::settings()
