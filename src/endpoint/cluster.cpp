@@ -20,13 +20,6 @@ bool isWildcard(const QHostAddress &host)
            || host == QHostAddress(QHostAddress::Any);
 }
 
-QHostAddress listeningHost(const QUrl &url)
-{
-    if (url.host() == QLatin1String("localhost"))
-        return QHostAddress(QHostAddress::LocalHost);
-    return QHostAddress(url.host());
-}
-
 } // namespace
 
 ClusterPrivate::ClusterPrivate(Cluster *cluster)
@@ -67,7 +60,7 @@ QString ClusterPrivate::problemOf(const QUrl &url, const std::optional<Address> 
     if (advertised && q->isListening() && *advertised != q->address())
         return QStringLiteral("this node is %1 already and cannot be %2 too")
                 .arg(q->address()->toString(), advertised->toString());
-    if (!advertised && !q->address() && isWildcard(listeningHost(url)))
+    if (!advertised && !q->address() && isWildcard(Listener::hostOf(url)))
         return QStringLiteral("%1 is no address that others can connect to: advertise one")
                 .arg(url.toString());
     return {};
@@ -88,7 +81,7 @@ bool ClusterPrivate::listen(const QUrl &url, const std::optional<Address> &adver
         pool->setOwnAddress(advertised);
     else if (!q->address())
         pool->setOwnAddress(
-                Address(listeningHost(url), quint16(acceptor.urls().constLast().port())));
+                Address(Listener::hostOf(url), quint16(acceptor.urls().constLast().port())));
     return true;
 }
 

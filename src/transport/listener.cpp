@@ -32,9 +32,7 @@ public:
 
     bool listen(const QUrl &url) override
     {
-        QHostAddress host(url.host());
-        if (url.host() == QLatin1String("localhost"))
-            host = QHostAddress(QHostAddress::LocalHost);
+        const QHostAddress host = hostOf(url);
         if (host.isNull()) {
             setError(QStringLiteral("%1: expected a literal address to listen at, or localhost")
                              .arg(url.toString()));
@@ -84,6 +82,13 @@ private:
 };
 
 } // namespace
+
+QHostAddress Listener::hostOf(const QUrl &url)
+{
+    if (url.host() == QLatin1String("localhost"))
+        return QHostAddress(QHostAddress::LocalHost);
+    return QHostAddress(url.host());
+}
 
 std::unique_ptr<Listener> Listener::create(const QUrl &url, QString *why)
 {

@@ -6,6 +6,7 @@
 #include <QtCore/QIODevice>
 #include <QtCore/QObject>
 #include <QtCore/QUrl>
+#include <QtNetwork/QHostAddress>
 
 #include <functional>
 #include <memory>
@@ -22,6 +23,9 @@ class Listener : public QObject
 public:
     /// A listener for the scheme of \a url; null, and \a why says what is wrong with it, if there is none.
     static std::unique_ptr<Listener> create(const QUrl &url, QString *why);
+
+    /// The literal address that \a url says to listen at; null if it names none. localhost is 127.0.0.1.
+    static QHostAddress hostOf(const QUrl &url);
 
     /// Begins; false, and error() says why, if that is not possible.
     virtual bool listen(const QUrl &url) = 0;

@@ -54,9 +54,7 @@ UdpListener::~UdpListener()
 
 bool UdpListener::listen(const QUrl &url)
 {
-    QHostAddress host(url.host());
-    if (url.host() == QLatin1String("localhost"))
-        host = QHostAddress(QHostAddress::LocalHost);
+    const QHostAddress host = hostOf(url);
     if (host.isNull()) {
         setError(QStringLiteral("%1: expected a literal address to listen at, or localhost")
                          .arg(url.toString()));
