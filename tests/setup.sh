@@ -38,7 +38,11 @@ setup_have_package() {
 
 setup_packages() {
     setup_install g++ cmake ninja-build ccache qt6-base-dev libmsgpack-cxx-dev zlib1g-dev \
-        pkg-config neovim python3
+        pkg-config neovim python3 \
+        qt6-declarative-dev qt6-declarative-dev-tools qml6-module-qtqml qml6-module-qtqml-models \
+        qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window \
+        qml6-module-qtquick-controls qml6-module-qtquick-templates qml6-module-qtquick-layouts \
+        qml6-module-qttest fonts-dejavu-core
 }
 
 setup_install() {

@@ -21,6 +21,8 @@ private Q_SLOTS:
     void wireKnowsNoObjectsAndNoNetwork();
     void noPrivateQtHeaders_data();
     void noPrivateQtHeaders();
+    void qmlKnowsWhatUsersKnow_data();
+    void qmlKnowsWhatUsersKnow();
 };
 
 namespace {
@@ -212,6 +214,28 @@ void tst_Layers::noPrivateQtHeaders()
                          || !(include.contains(QLatin1String("private/"))
                               || include.endsWith(QLatin1String("_p.h"))),
                  qPrintable(include));
+    }
+}
+
+// The QML module is a user of the library: public headers, and its own.
+void tst_Layers::qmlKnowsWhatUsersKnow_data()
+{
+    QTest::addColumn<QString>("path");
+    const QDir qml(root.filePath(QStringLiteral("qml")));
+    const QStringList names = qml.entryList({QStringLiteral("*.h"), QStringLiteral("*.cpp")});
+    QVERIFY(!names.isEmpty());
+    for (const QString &name : names)
+        QTest::newRow(qPrintable(name)) << qml.filePath(name);
+}
+
+void tst_Layers::qmlKnowsWhatUsersKnow()
+{
+    QFETCH(QString, path);
+    static const QRegularExpression allowed(
+            QStringLiteral("^(MsgpackRpc/[a-z]+\\.h|Qt(Core|Qml)/\\w+(\\.h)?|[a-z]+)$"));
+    for (const QString &include : includesOf(path)) {
+        const bool isOwn = QFile::exists(QFileInfo(path).dir().filePath(include));
+        QVERIFY2(isOwn || allowed.match(include).hasMatch(), qPrintable(include));
     }
 }
 

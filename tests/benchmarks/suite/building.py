@@ -10,11 +10,12 @@ from .processes import Failure
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 # The system, and the Debian package that its program is built with.
-PEERS = {"remoteobjects": "qt6-remoteobjects-dev", "dbus": "qt6-base-dev"}
+PEERS = {"qml": "qt6-declarative-dev", "remoteobjects": "qt6-remoteobjects-dev", "dbus": "qt6-base-dev"}
 SYSTEMS = ["bare", "rpc", *PEERS]
 TITLES = {
     "bare": "bare QTcpSocket",
     "rpc": "this library",
+    "qml": "this library in QML",
     "remoteobjects": "Qt Remote Objects",
     "dbus": "QtDBus peer to peer",
 }

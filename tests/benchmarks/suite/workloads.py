@@ -111,6 +111,17 @@ def _types():
     return tuple(cases)
 
 
+def _qml(window):
+    open_ones = ("--window", window)
+    bare = _bare(client=open_ones)
+    cases = [bare, _case("rpc", bare, client=open_ones, how=", C++")]
+    for method, how in (("Remote", ", remote.add()"), ("Call", ", call()"), ("Declared", ", RpcCall")):
+        # There is one call of an RpcCall at a time.
+        if method != "Declared" or window == 1:
+            cases.append(_case("qml", bare, method, open_ones, how))
+    return tuple(cases)
+
+
 def _notifications():
     every = 1000
     bare = _bare(size=9, every=every, client=("--window", every))
@@ -174,7 +185,7 @@ def _memory(count_of_calls=0, idle=0, targets=None):
 
 def _starts():
     bare = TITLES["bare"]
-    return tuple(Case(system, TITLES[system], bare) for system in TITLES)
+    return tuple(Case(system, TITLES[system], bare) for system in TITLES if system != "qml")
 
 
 def _turns(size):
@@ -208,6 +219,8 @@ def workloads(is_quick, descriptors, idle_ways=IDLE_WAYS):
                  is_rate=True),
         Workload("types", "Other arguments and results, 100 outstanding", "ns per call", _types(),
                  is_rate=True),
+        Workload("qml-one", "Calls from QML, one at a time", "ns per call", _qml(1)),
+        Workload("qml", "Calls from QML, 100 outstanding", "ns per call", _qml(100), is_rate=True),
         Workload("notify", "Notifications, one way", "ns each", _notifications(), is_rate=True),
         Workload("deflate", "Echo of 16 KiB of text, compressed", "ns per call",
                  _deflate(16 * KIB), is_rate=True),

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpcreply_p.h"
+
+#include "rpcclient_p.h"
+
+#include <QtCore/QPointer>
+#include <QtQml/QQmlEngine>
+
+namespace MsgpackRpc {
+
+RpcReply *RpcReply::start(ScriptSupport &support, RpcClient &client, const ScriptMethod &method,
+                          const QJSValue &arguments, const QJSValue &options)
+{
+    auto *const reply = new RpcReply(&support, &client);
+    QQmlEngine::setObjectOwnership(reply, QQmlEngine::CppOwnership);
+    reply->m_call = Detail::CallStatePtr<ObjectCall>(
+            new ObjectCall(&support, reply, method.text(), client.url()));
+    client.start(support, *reply->m_call, method, arguments, options);
+    return reply;
+}
+
+RpcReply::~RpcReply()
+{
+    if (m_call)
+        m_call->abandon();
+}
+
+void RpcReply::cancel()
+{
+    if (m_call)
+        m_call->cancel();
+}
+
+void RpcReply::callSucceeded(const QJSValue &result)
+{
+    const QPointer<RpcReply> self(this);
+    m_call = {};
+    m_result = result;
+    Q_EMIT resultChanged();
+    if (self)
+        Q_EMIT runningChanged();
+    if (self)
+        Q_EMIT finished(result);
+    if (self)
+        handOver();
+}
+
+void RpcReply::callFailed(const QJSValue &error)
+{
+    const QPointer<RpcReply> self(this);
+    m_call = {};
+    m_error = error;
+    Q_EMIT errorChanged();
+    if (self)
+        Q_EMIT runningChanged();
+    if (self)
+        Q_EMIT failed(error);
+    if (self)
+        handOver();
+}
+
+// It has finished, and is JavaScript's from now on, which collects it when nothing refers to it.
+void RpcReply::handOver()
+{
+    setParent(nullptr);
+    if (m_support && m_support->engine() != nullptr)
+        m_support->engine()->newQObject(this);
+    else
+        deleteLater();
+}
+
+} // namespace MsgpackRpc

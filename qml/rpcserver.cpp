@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rpcserver_p.h"
+
+#include "rpcclient_p.h"
+#include "scriptmethod_p.h"
+#include "scriptwriter_p.h"
+
+#include <QtCore/QMetaMethod>
+#include <QtQml/QQmlContext>
+#include <QtQml/QQmlEngine>
+#include <QtQml/QQmlInfo>
+
+namespace MsgpackRpc {
+
+RpcServer::RpcServer(QObject *parent) : QObject(parent)
+{
+    m_server.objectDispatcher().setFallback([this](IncomingCall &call) {
+        m_dispatcher.dispatch(call);
+        return true;
+    });
+    connect(&m_server, &Server::sessionOpened, this, &RpcServer::opened);
+    connect(&m_server, &Server::sessionClosed, this, &RpcServer::closed);
+}
+
+RpcServer::~RpcServer()
+{
+    m_server.disconnect(this);
+    qDeleteAll(std::exchange(m_clients, {})); // before their sessions
+}
+
+void RpcServer::componentComplete()
+{
+    m_isComplete = true;
+    serveAll();
+    listen();
+}
+
+void RpcServer::setUrl(const QUrl &url)
+{
+    if (m_url == url)
+        return;
+    m_url = url;
+    listen();
+    Q_EMIT urlChanged();
+}
+
+void RpcServer::setActive(bool active)
+{
+    if (m_isActive == active)
+        return;
+    m_isActive = active;
+    listen();
+    Q_EMIT activeChanged();
+}
+
+void RpcServer::listen()
+{
+    if (!m_isComplete)
+        return;
+    const QPointer<RpcServer> self(this);
+    const bool wasListening = isListening();
+    m_server.close();
+    if (!self)
+        return;
+    const bool isWanted = m_isActive && !m_url.isEmpty();
+    const bool hasFailed = isWanted && !m_server.listen(m_url);
+    if (wasListening || isListening())
+        Q_EMIT urlsChanged();
+    if (self && hasFailed)
+        report(m_server.error().code(), m_server.error().message());
+}
+
+void RpcServer::setTarget(QObject *target)
+{
+    if (m_target == target)
+        return;
+    m_target = target;
+    serveAll();
+    Q_EMIT targetChanged();
+}
+
+void RpcServer::setObjects(const QVariantMap &objects)
+{
+    if (m_objects == objects)
+        return;
+    m_objects = objects;
+    serveAll();
+    Q_EMIT objectsChanged();
+}
+
+void RpcServer::setAccept(const QStringList &accept)
+{
+    if (m_accept == accept)
+        return;
+    m_accept = accept;
+    serveAll();
+    Q_EMIT acceptChanged();
+}
+
+void RpcServer::serveAll()
+{
+    if (!m_isComplete)
+        return;
+    for (const QPointer<QObject> &object : std::exchange(m_served, {})) {
+        if (object)
+            m_dispatcher.unserve(object);
+    }
+    QStringList problems;
+    if (m_target)
+        serve(QString(), m_target, m_accept, &problems);
+    for (auto it = m_objects.cbegin(); it != m_objects.cend(); ++it)
+        serve(it.key(), it.value().value<QObject *>(), {}, &problems);
+    if (problems.isEmpty() && !m_error.isUndefined() && isListening()) {
+        m_error = {};
+        Q_EMIT errorChanged();
+    } else if (!problems.isEmpty()) {
+        report(Error::InvalidArguments, problems.join(QLatin1String("; ")));
+    }
+}
+
+void RpcServer::serve(const QString &name, QObject *object, const QStringList &accept,
+                      QStringList *problems)
+{
+    m_served.append(object);
+    if (!m_dispatcher.serve(name, object, accept))
+        problems->append(m_dispatcher.error().message());
+}
+
+void RpcServer::report(Error::Code code, const QString &problem)
+{
+    qmlWarning(this) << problem;
+    const ScriptSupport *const support = ScriptSupport::of(this);
+    if (support == nullptr)
+        return;
+    m_error = support->toScript(Error(code, problem), QString(), m_url);
+    const QPointer<RpcServer> self(this);
+    const QJSValue error = m_error;
+    Q_EMIT errorChanged();
+    if (self)
+        Q_EMIT errorOccurred(error);
+}
+
+RpcClient *RpcServer::caller()
+{
+    Session *const session = m_dispatcher.currentSession();
+    return session != nullptr ? clientOf(session) : nullptr;
+}
+
+RpcClient *RpcServer::clientOf(Session *session)
+{
+    RpcClient *&client = m_clients[session];
+    if (client == nullptr) {
+        client = new RpcClient(this);
+        if (QQmlContext *const context = qmlContext(this))
+            QQmlEngine::setContextForObject(client, context);
+        client->setSource(session);
+    }
+    return client;
+}
+
+void RpcServer::opened(Session *session)
+{
+    const QPointer<RpcServer> self(this);
+    static const QMetaMethod signal = QMetaMethod::fromSignal(&RpcServer::clientConnected);
+    Q_EMIT connectionsChanged();
+    if (self && m_server.sessions().contains(session) && isSignalConnected(signal))
+        Q_EMIT clientConnected(clientOf(session));
+}
+
+void RpcServer::closed(Session *session)
+{
+    const QPointer<RpcServer> self(this);
+    const QPointer<RpcClient> client = m_clients.take(session);
+    Q_EMIT connectionsChanged();
+    if (self && client)
+        Q_EMIT clientDisconnected(client);
+    if (client)
+        client->deleteLater();
+}
+
+int RpcServer::notifyAll(const QJSValue &method, const QJSValue &arguments)
+{
+    const ScriptSupport *const support = ScriptSupport::of(this);
+    if (support == nullptr)
+        return 0;
+    const ScriptMethod scriptMethod(method);
+    Error error = scriptMethod.error();
+    Writer writer(m_server.wireFormat());
+    if (!error) {
+        ScriptArguments(arguments).write(*support, writer, m_server.limits().messageBytes);
+        error = argumentsError(writer);
+    }
+    if (error) {
+        qmlWarning(this) << "a notification of " << method.toString()
+                         << " was dropped: " << error.message();
+        return 0;
+    }
+    int count = 0;
+    const QList<Session *> sessions = m_server.sessions();
+    for (Session *session : sessions)
+        count += notifyWith(session->callTarget(), scriptMethod, writer) ? 1 : 0;
+    return count;
+}
+
+} // namespace MsgpackRpc

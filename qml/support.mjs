@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the QML module does in JavaScript, once for each engine: promises for calls, objects whose methods are those of
+// a peer, and a look at values that C++ cannot tell apart. `native` is the engine's ScriptSupport.
+//
+// V4 counts: an object that is written down with all its properties costs a quarter of one whose constructor adds them,
+// and a tenth of a Promise; more than seven properties need a second allocation (doc/decisions/qml-promises.md).
+export function make(native) {
+    const setPrototypeOf = Object.setPrototypeOf
+
+    // A promise for a call: a Promise to whoever uses it, whose handlers run from the event loop, and never once
+    // `life.isOver`. Settled by C++.
+    const pending = 0
+    const fulfilled = 1
+    const rejected = 2
+    const promises = Object.create(Promise.prototype)
+
+    function makePromise(life, id) {
+        return setPrototypeOf({ state: pending, value: undefined, life, id, next: undefined, onFulfilled: undefined,
+                                onRejected: undefined }, promises)
+    }
+
+    // V4 says nothing of rejections that nobody handles; these are told, once.
+    const told = Symbol("told")
+    function tell(error) {
+        if (error instanceof Object) {
+            if (error[told])
+                return
+            Object.defineProperty(error, told, { value: true })
+        }
+        native.unhandled(error)
+    }
+
+    // Hands the outcome of a promise on to what one then() has attached.
+    function react(state, value, life, handler, next) {
+        if (life.isOver)
+            return
+        if (typeof handler !== "function")
+            return settle(next, state, value)
+        let result
+        try {
+            result = handler(value)
+        } catch (error) {
+            return settle(next, rejected, error)
+        }
+        if (result instanceof Object && typeof result.then === "function")
+            adopt(next, result)
+        else
+            settle(next, fulfilled, result)
+    }
+
+    function adopt(promise, thenable) {
+        let isDone = false
+        const once = state => value => {
+            if (!isDone) {
+                isDone = true
+                settle(promise, state, value)
+            }
+        }
+        try {
+            if (thenable === promise)
+                throw new TypeError("a promise cannot wait for itself")
+            thenable.then(once(fulfilled), once(rejected))
+        } catch (error) {
+            once(rejected)(error)
+        }
+    }
+
+    function settle(promise, state, value) {
+        if (promise.state !== pending)
+            return
+        promise.state = state
+        promise.value = value
+        const next = promise.next
+        if (next === undefined) {
+            if (state === rejected && !promise.life.isOver)
+                tell(value)
+            return
+        }
+        react(state, value, promise.life, state === fulfilled ? promise.onFulfilled : promise.onRejected, next)
+        if (promise.more !== undefined) {
+            for (const reaction of promise.more)
+                react(state, value, promise.life, state === fulfilled ? reaction.onFulfilled : reaction.onRejected,
+                      reaction.next)
+        }
+    }
+
+    // A second then() on the same promise, or one that comes when it is settled.
+    function attach(promise, onFulfilled, onRejected, next) {
+        if (promise.state === pending) {
+            promise.more = promise.more || []
+            promise.more.push({ onFulfilled, onRejected, next })
+            return
+        }
+        const handler = promise.state === fulfilled ? onFulfilled : onRejected
+        Promise.resolve().then(() => react(promise.state, promise.value, promise.life, handler, next))
+    }
+
+    const methods = {
+        then(onFulfilled, onRejected) {
+            const next = makePromise(this.life, this.id)
+            if (this.next === undefined && this.state === pending) {
+                this.next = next
+                this.onFulfilled = onFulfilled
+                this.onRejected = onRejected
+            } else {
+                attach(this, onFulfilled, onRejected, next)
+            }
+            return next
+        },
+        catch(onRejected) { return this.then(undefined, onRejected) },
+        finally(callback) {
+            return this.then(value => Promise.resolve(callback()).then(() => value),
+                             error => Promise.resolve(callback()).then(() => { throw error }))
+        },
+        cancel() { native.cancel(this.id) },
+        toString() { return "[object Promise]" },
+        toJSON() { return undefined }
+    }
+    for (const name of Object.keys(methods))
+        Object.defineProperty(promises, name, { value: methods[name] })
+    Object.defineProperty(promises, "constructor", { value: Promise })
+
+    // A peer's methods. One that is not known yet is looked up in the prototype, which makes it: the next use finds it
+    // without going through a Proxy. What JavaScript itself asks objects for is never remote.
+    const mostNames = 4096
+    function remote(target, prefix) {
+        const local = {
+            toString: () => "[remote methods" + (prefix ? " of " + prefix.slice(0, -1) : "") + "]",
+            valueOf() { return this },
+            toJSON: () => undefined,
+            then: undefined,
+            constructor: Object
+        }
+        let names = 0
+        return new Proxy({}, {
+            get(_, name, receiver) {
+                if (typeof name !== "string")
+                    return undefined
+                if (local.hasOwnProperty(name))
+                    return local[name]
+                const method = remoteMethod(target, prefix + name)
+                if (++names <= mostNames)
+                    Object.defineProperty(receiver, name, { value: method })
+                return method
+            },
+            set(_, name) { throw new TypeError("the remote method " + prefix + String(name) + " cannot be assigned") },
+            has() { return false }
+        })
+    }
+
+    const kept = Symbol("kept")
+
+    // remote.calc can be called, and has methods: remote.calc.add is the method `calc.add`.
+    function remoteMethod(target, name) {
+        const method = native.newMethod(target.client, name, target.options)
+        const start = method.start // looked up once: V4 makes a function object each time
+        const life = target.life
+        const call = (...args) => {
+            const promise = makePromise(life, 0)
+            promise.id = start(promise, args, args.length)
+            return promise
+        }
+        call[kept] = method // start() alone does not keep it
+        delete call.name
+        delete call.length
+        return Object.setPrototypeOf(call, remote(target, name + "."))
+    }
+
+    // What C++ cannot see in an object: [kind, parts].
+    function describe(value) {
+        if (ArrayBuffer.isView(value))
+            return ["binary", value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength)]
+        if (value instanceof Map)
+            return ["map", Array.from(value)]
+        if (value instanceof Error)
+            return ["value", { message: value.message }]
+        if (value instanceof Boolean || value instanceof Number || value instanceof String)
+            return ["value", value.valueOf()]
+        for (const [type, name] of [[Promise, "Promise"], [Set, "Set"], [WeakMap, "WeakMap"], [WeakSet, "WeakSet"]]) {
+            if (value instanceof type)
+                return ["other", name]
+        }
+        return ["object", Object.keys(value)]
+    }
+
+    function makeError(message, code, data, method, url) {
+        const error = new Error(message)
+        for (const [key, value] of [["name", "RpcError"], ["code", code], ["data", data], ["method", method], ["url", url]])
+            Object.defineProperty(error, key, { value, enumerable: true, configurable: true, writable: true })
+        return error
+    }
+
+    return {
+        makePromise,
+        describe,
+        makeError,
+        resolve: (promise, value) => settle(promise, fulfilled, value),
+        reject: (promise, error) => settle(promise, rejected, error),
+        remote: (target, prefix) => Object.create(remote(target, prefix)),
+        makeMap: entries => new Map(entries),
+        define: (object, key, value) => Object.defineProperty(
+            object, key, { value, enumerable: true, configurable: true, writable: true }),
+        follow: (thenable, resolve, reject) => { thenable.then(resolve, reject) }
+    }
+}
