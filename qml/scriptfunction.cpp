@@ -99,9 +99,11 @@ bool ScriptFunction::readArgument(Reader &reader, const Parameter &parameter,
 
 QString ScriptFunction::arity() const
 {
-    const QString most = QString::number(m_parameters.size());
-    return m_needed == m_parameters.size() ? most
-                                           : QStringLiteral("%1 to %2").arg(m_needed).arg(most);
+    const size_t most = m_parameters.size();
+    const QString count = most == 0          ? QStringLiteral("no")
+                          : m_needed == most ? QString::number(most)
+                                             : QStringLiteral("%1 to %2").arg(m_needed).arg(most);
+    return count + QLatin1String(most == 1 ? " argument" : " arguments");
 }
 
 bool ScriptFunction::readArguments(IncomingCall &call, QJSValueList &arguments,
@@ -114,7 +116,7 @@ bool ScriptFunction::readArguments(IncomingCall &call, QJSValueList &arguments,
     else
         reader.readArray(count);
     if (count < m_needed || count > m_parameters.size()) {
-        *problem = QStringLiteral("%1 takes %2 arguments, got %3")
+        *problem = QStringLiteral("%1 takes %2, got %3")
                            .arg(m_signature, arity())
                            .arg(count);
         return false;

@@ -120,35 +120,49 @@ export function make(native) {
         Object.defineProperty(promises, name, { value: methods[name] })
     Object.defineProperty(promises, "constructor", { value: Promise })
 
-    // A peer's methods. One that is not known yet is looked up in the prototype, which makes it: the next use finds it
-    // without going through a Proxy. What JavaScript itself asks objects for is never remote.
+    // A peer's methods. One that is not known yet is looked up in the ancestors, which make it an own property: the next
+    // use finds it there. What JavaScript itself asks objects for is never remote.
+    const site = Symbol("site") // { target, prefix, names }: whose methods an object has
+    const kept = Symbol("kept")
     const mostNames = 4096
-    function remote(target, prefix) {
-        const local = {
-            toString: () => "[remote methods" + (prefix ? " of " + prefix.slice(0, -1) : "") + "]",
-            valueOf() { return this },
-            toJSON: () => undefined,
-            then: undefined,
-            constructor: Object
-        }
-        let names = 0
-        return new Proxy({}, {
-            get(_, name, receiver) {
-                if (typeof name !== "string")
-                    return undefined
-                if (local.hasOwnProperty(name))
-                    return local[name]
-                const method = remoteMethod(target, prefix + name)
-                if (++names <= mostNames)
-                    Object.defineProperty(receiver, name, { value: method })
-                return method
-            },
-            set(_, name) { throw new TypeError("the remote method " + prefix + String(name) + " cannot be assigned") },
-            has() { return false }
-        })
+    const local = {
+        toString() {
+            const prefix = this[site].prefix
+            return "[remote methods" + (prefix ? " of " + prefix.slice(0, -1) : "") + "]"
+        },
+        valueOf() { return this },
+        toJSON() { return undefined },
+        constructor: Object
     }
 
-    const kept = Symbol("kept")
+    function lookUp(object, name) {
+        const { target, prefix } = object[site]
+        const method = remoteMethod(target, prefix + name)
+        if (++object[site].names <= mostNames)
+            Object.defineProperty(object, name, { value: method })
+        return method
+    }
+
+    const ancestors = Object.create(new Proxy({}, {
+        get(_, name, receiver) {
+            return typeof name === "string" && name !== "then" ? lookUp(receiver, name) : undefined
+        },
+        set(_, name, value, receiver) {
+            throw new TypeError("the remote method " + receiver[site].prefix + String(name) + " cannot be assigned")
+        },
+        has() { return false }
+    }))
+    // V4 looks past a Proxy for names that Function.prototype and Object.prototype have.
+    for (const name of [...Object.getOwnPropertyNames(Function.prototype), ...Object.getOwnPropertyNames(Object.prototype)]) {
+        if (!local.hasOwnProperty(name))
+            Object.defineProperty(ancestors, name, { get() { return lookUp(this, name) }, configurable: true })
+    }
+    for (const name of Object.keys(local))
+        Object.defineProperty(ancestors, name, { value: local[name] })
+
+    function remote(target, prefix) {
+        return Object.defineProperty(Object.create(ancestors), site, { value: { target, prefix, names: 0 } })
+    }
 
     // remote.calc can be called, and has methods: remote.calc.add is the method `calc.add`.
     function remoteMethod(target, name) {
@@ -160,10 +174,11 @@ export function make(native) {
             promise.id = start(promise, args, args.length)
             return promise
         }
-        call[kept] = method // start() alone does not keep it
         delete call.name
         delete call.length
-        return Object.setPrototypeOf(call, remote(target, name + "."))
+        call[kept] = method // start() alone does not keep it
+        call[site] = { target, prefix: name + ".", names: 0 }
+        return setPrototypeOf(call, ancestors)
     }
 
     // What C++ cannot see in an object: [kind, parts].
@@ -196,7 +211,7 @@ export function make(native) {
         makeError,
         resolve: (promise, value) => settle(promise, fulfilled, value),
         reject: (promise, error) => settle(promise, rejected, error),
-        remote: (target, prefix) => Object.create(remote(target, prefix)),
+        remote,
         makeMap: entries => new Map(entries),
         define: (object, key, value) => Object.defineProperty(
             object, key, { value, enumerable: true, configurable: true, writable: true }),

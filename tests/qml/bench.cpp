@@ -18,14 +18,17 @@ void keepWarnings(QtMsgType type, const QMessageLogContext &context, const QStri
     defaultHandler(type, context, text);
 }
 
-} // namespace
-
-Bench::Bench(QObject *parent) : QObject(parent)
+// Qt Test installs a handler of its own for each test function, and this one goes before it.
+void installHandler()
 {
     const QtMessageHandler handler = qInstallMessageHandler(keepWarnings);
     if (handler != keepWarnings)
         defaultHandler = handler;
 }
+
+} // namespace
+
+Bench::Bench(QObject *parent) : QObject(parent) {}
 
 Bench::~Bench() = default;
 
@@ -72,6 +75,7 @@ void Bench::serveHostile()
 
 QStringList Bench::takeWarnings()
 {
+    installHandler();
     return std::exchange(warnings, {});
 }
 
@@ -92,6 +96,16 @@ QObject *Bench::newServer(const QString &name)
     if (!server->listen(QUrl(QStringLiteral("memory:") + name)))
         qFatal("%s", qPrintable(server->error().message()));
     return server;
+}
+
+QString Bench::nameOf(QObject *server) const
+{
+    return qobject_cast<MsgpackRpc::Server *>(server)->urls().constFirst().path();
+}
+
+void Bench::bindVersion(QObject *client)
+{
+    qobject_cast<MsgpackRpc::Client *>(client)->bind("version", [] { return QStringLiteral("1.2"); });
 }
 
 void Bench::callClientOf(QObject *server, const QString &method, const QVariantList &arguments)
@@ -118,7 +132,7 @@ QObject *Bench::newCalculator()
     return calculator;
 }
 
-void Bench::destroy(QObject *object)
+void Bench::remove(QObject *object)
 {
     delete object;
 }

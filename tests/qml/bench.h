@@ -54,7 +54,11 @@ public:
     Q_INVOKABLE QObject *newClient(const QUrl &url);
     /// A server in C++ with add() and others, at `memory:` \a name.
     Q_INVOKABLE QObject *newServer(const QString &name);
-    /// Calls \a method of the only client of \a server; the answer is in property `answer` of what is returned.
+    /// The name in the URL of \a server.
+    Q_INVOKABLE QString nameOf(QObject *server) const;
+    /// Binds `version` in \a client, in C++.
+    Q_INVOKABLE void bindVersion(QObject *client);
+    /// Calls \a method of the only client of \a server; answered() tells how it went.
     Q_INVOKABLE void callClientOf(QObject *server, const QString &method,
                                   const QVariantList &arguments);
     /// Notifies all clients of \a server.
@@ -62,7 +66,7 @@ public:
                                      const QVariantList &arguments);
     /// A Calculator.
     Q_INVOKABLE QObject *newCalculator();
-    Q_INVOKABLE void destroy(QObject *object);
+    Q_INVOKABLE void remove(QObject *object);
     /// Bytes from malloc() that are in use.
     Q_INVOKABLE double allocatedBytes() const;
     /// Has JavaScript collect what nothing refers to.
