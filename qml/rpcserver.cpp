@@ -66,8 +66,8 @@ void RpcServer::listen()
     const bool hasFailed = isWanted && !m_server.listen(m_url);
     if (wasListening || isListening())
         Q_EMIT urlsChanged();
-    if (self && hasFailed)
-        report(m_server.error().code(), m_server.error().message());
+    if (self)
+        setProblem(&m_listenProblem, hasFailed ? m_server.error() : Error());
 }
 
 void RpcServer::setTarget(QObject *target)
@@ -110,12 +110,9 @@ void RpcServer::serveAll()
         serve(QString(), m_target, m_accept, &problems);
     for (auto it = m_objects.cbegin(); it != m_objects.cend(); ++it)
         serve(it.key(), it.value().value<QObject *>(), {}, &problems);
-    if (problems.isEmpty() && !m_error.isUndefined() && isListening()) {
-        m_error = {};
-        Q_EMIT errorChanged();
-    } else if (!problems.isEmpty()) {
-        report(Error::InvalidArguments, problems.join(QLatin1String("; ")));
-    }
+    setProblem(&m_serveProblem, problems.isEmpty() ? Error()
+                                                   : Error(Error::InvalidArguments,
+                                                           problems.join(QLatin1String("; "))));
 }
 
 void RpcServer::serve(const QString &name, QObject *object, const QStringList &accept,
@@ -126,18 +123,22 @@ void RpcServer::serve(const QString &name, QObject *object, const QStringList &a
         problems->append(m_dispatcher.error().message());
 }
 
-void RpcServer::report(Error::Code code, const QString &problem)
+// Both may be wrong, where it listens and what it serves; of those the property has one.
+void RpcServer::setProblem(Error *place, const Error &problem)
 {
-    qmlWarning(this) << problem;
+    *place = problem;
+    if (problem)
+        qmlWarning(this) << problem.message();
+    const Error error = m_listenProblem ? m_listenProblem : m_serveProblem;
     const ScriptSupport *const support = ScriptSupport::of(this);
-    if (support == nullptr)
+    if (support == nullptr || (!error && m_error.isUndefined()))
         return;
-    m_error = support->toScript(Error(code, problem), QString(), m_url);
+    m_error = error ? support->toScript(error, QString(), m_url) : QJSValue();
     const QPointer<RpcServer> self(this);
-    const QJSValue error = m_error;
+    const QJSValue told = m_error;
     Q_EMIT errorChanged();
-    if (self)
-        Q_EMIT errorOccurred(error);
+    if (self && problem)
+        Q_EMIT errorOccurred(told);
 }
 
 RpcClient *RpcServer::caller()

@@ -105,7 +105,7 @@ private:
     void opened(Session *session);
     void closed(Session *session);
     RpcClient *clientOf(Session *session);
-    void report(Error::Code code, const QString &problem);
+    void setProblem(Error *place, const Error &problem);
 
     Server m_server;
     ScriptDispatcher m_dispatcher;
@@ -115,6 +115,8 @@ private:
     QPointer<QObject> m_target;
     QVariantMap m_objects;
     QStringList m_accept;
+    Error m_listenProblem;
+    Error m_serveProblem;
     QJSValue m_error;
     bool m_isActive = true;
     bool m_isComplete = true; // false while the engine builds it

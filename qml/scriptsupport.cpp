@@ -5,6 +5,7 @@
 #include "rpcclient_p.h"
 #include "rpcvalues_p.h"
 #include "scriptcall_p.h"
+#include "scriptfunction_p.h"
 #include "scriptreader_p.h"
 
 #include <MsgpackRpc/codec.h>
@@ -73,13 +74,12 @@ QJSValue ScriptSupport::remote(const QJSValue &target, const QString &prefix) co
     return m_remote.call({target, prefix});
 }
 
-void ScriptSupport::follow(const QJSValue &thenable, QObject *receiver) const
+void ScriptSupport::follow(const QJSValue &thenable, ScriptAnswer *answer) const
 {
-    const QJSValue object = m_engine->newQObject(receiver);
-    const QJSValue outcome = m_follow.call({thenable, object.property(QStringLiteral("resolve")),
-                                            object.property(QStringLiteral("reject"))});
-    if (outcome.isError())
-        object.property(QStringLiteral("reject")).call({outcome});
+    const QPointer<ScriptAnswer> guard(answer);
+    const QJSValue outcome = m_follow.call({thenable, m_engine->newQObject(answer)});
+    if (outcome.isError() && guard)
+        guard->reject(outcome);
 }
 
 QJSValue ScriptSupport::toScript(const Error &error, const QString &method, const QUrl &url) const

@@ -14,6 +14,7 @@
 namespace MsgpackRpc {
 
 class PromiseCall;
+class ScriptAnswer;
 
 /// What the module has for each JavaScript engine: the functions of support.mjs, the calls that promises wait for, and
 /// how errors look in JavaScript. A child of the engine, in whose thread everything happens.
@@ -57,8 +58,8 @@ public:
     {
         m_define.call({object, key, value});
     }
-    /// Has \a thenable call \a receiver's `resolve` or `reject` when it settles.
-    void follow(const QJSValue &thenable, QObject *receiver) const;
+    /// Has \a thenable settle \a answer, which is JavaScript's from now on.
+    void follow(const QJSValue &thenable, ScriptAnswer *answer) const;
     /// The Error object for \a error.
     QJSValue toScript(const Error &error, const QString &method, const QUrl &url) const;
     /// Any value of the wire, nothing of it lost.

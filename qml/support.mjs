@@ -215,6 +215,7 @@ export function make(native) {
         makeMap: entries => new Map(entries),
         define: (object, key, value) => Object.defineProperty(
             object, key, { value, enumerable: true, configurable: true, writable: true }),
-        follow: (thenable, resolve, reject) => { thenable.then(resolve, reject) }
+        // Not the functions of `answer` itself, which do not keep it.
+        follow: (thenable, answer) => { thenable.then(value => answer.resolve(value), error => answer.reject(error)) }
     }
 }

@@ -151,3 +151,11 @@ int Bench::openDescriptors() const
 {
     return int(QDir(QStringLiteral("/proc/self/fd")).entryList(QDir::Files | QDir::System).size());
 }
+
+int Bench::childrenOf(QObject *object, const QString &className) const
+{
+    int count = 0;
+    for (const QObject *child : object->children())
+        count += QLatin1String(child->metaObject()->className()) == className ? 1 : 0;
+    return count;
+}
