@@ -78,7 +78,8 @@ void RpcCall::clientNotified(const QString &method)
         refresh();
 }
 
-// The first connection is made for the first call; later ones may lead to a server that has forgotten everything.
+// The first connection is made for the first call; later ones may lead to a server that has forgotten everything, and
+// one may be there at last.
 void RpcCall::clientStateChanged()
 {
     if (!m_client->isConnected())
@@ -159,6 +160,9 @@ void RpcCall::callFailed(const QJSValue &error)
     const QPointer<RpcCall> self(this);
     m_call = {};
     m_error = error;
+    // Worth another try when there is a connection.
+    const int code = error.property(QStringLiteral("code")).toInt();
+    m_wasLost = m_wasLost || code == Error::ConnectFailed || code == Error::ConnectionLost;
     Q_EMIT errorChanged();
     if (self)
         setRunning(bool(m_call));

@@ -7,6 +7,7 @@
 #include "scriptreader_p.h"
 #include "scriptwriter_p.h"
 
+#include <QtQml/QQmlComponent>
 #include <QtQml/QQmlContext>
 #include <QtQml/QQmlEngine>
 #include <QtQml/QQmlInfo>
@@ -22,16 +23,31 @@ RpcClient::RpcClient(QObject *parent) : QObject(parent)
     applyReconnect();
 }
 
-// Whoever is destroyed together with the component of this is not called back; others hear that their calls have ended.
+// Whoever is destroyed together with the component of this is not called back (componentDestroyed()); others hear that
+// their calls have ended.
 RpcClient::~RpcClient()
 {
-    const QQmlContext *const context = qmlContext(this);
-    if ((context == nullptr || !context->isValid()) && m_life.isObject())
-        m_life.setProperty(QStringLiteral("isOver"), true);
     if (ScriptSupport *const support =
                 qjsEngine(this) != nullptr ? ScriptSupport::of(this) : nullptr)
         support->cancelAll(this);
     leave();
+}
+
+// A client that is a component of its own may well be used by others.
+void RpcClient::componentDestroyed()
+{
+    const QQmlContext *const context = qmlContext(this);
+    m_isOver = context == nullptr || context->contextObject() != this;
+    if (m_life.isObject())
+        m_life.setProperty(QLatin1String(m_isOver ? "isOver" : "isQuiet"), true);
+}
+
+void RpcClient::classBegin()
+{
+    m_isComplete = false;
+    // The attached object has no header of its own.
+    connect(qmlAttachedPropertiesObject<QQmlComponent>(this), SIGNAL(destruction()), this,
+            SLOT(componentDestroyed()));
 }
 
 void RpcClient::componentComplete()
@@ -163,7 +179,7 @@ QJSValue RpcClient::remote()
 const QJSValue &RpcClient::life(const ScriptSupport &support)
 {
     if (m_life.isUndefined())
-        m_life = support.newLife();
+        m_life = support.newLife(m_isOver);
     return m_life;
 }
 

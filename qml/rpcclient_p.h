@@ -114,7 +114,7 @@ public:
     /// Closes the connection: open calls end with RpcError.Canceled. It stays closed until open() or a call.
     Q_INVOKABLE void close();
 
-    void classBegin() override { m_isComplete = false; }
+    void classBegin() override;
     void componentComplete() override;
 
     /// Begins \a call, which ends with an error if that is not possible.
@@ -142,6 +142,9 @@ Q_SIGNALS:
     /// Internal: the other side has notified \a method, whoever else hears of it.
     void notified(const QString &method);
 
+private Q_SLOTS:
+    void componentDestroyed();
+
 private:
     void use(Session *session);
     void leave();
@@ -167,6 +170,7 @@ private:
     QJSValue m_life; // of the targets that JavaScript has
     QJSValue m_remote;
     State m_state = Unconnected;
+    bool m_isOver = false; // the component is being destroyed
     bool m_isOwn = true;
     bool m_autoConnect = true;
     bool m_isComplete = true; // false while the engine builds it

@@ -63,8 +63,9 @@ void RpcReply::callFailed(const QJSValue &error)
 void RpcReply::handOver()
 {
     setParent(nullptr);
+    QQmlEngine::setObjectOwnership(this, QQmlEngine::JavaScriptOwnership);
     if (m_support && m_support->engine() != nullptr)
-        m_support->engine()->newQObject(this);
+        m_support->engine()->newQObject(this); // what is collected is what JavaScript has of it
     else
         deleteLater();
 }

@@ -116,9 +116,7 @@ bool ScriptFunction::readArguments(IncomingCall &call, QJSValueList &arguments,
     else
         reader.readArray(count);
     if (count < m_needed || count > m_parameters.size()) {
-        *problem = QStringLiteral("%1 takes %2, got %3")
-                           .arg(m_signature, arity())
-                           .arg(count);
+        *problem = QStringLiteral("%1 takes %2, got %3").arg(m_signature, arity()).arg(count);
         return false;
     }
     arguments.reserve(qsizetype(count));

@@ -52,10 +52,11 @@ ScriptSupport *ScriptSupport::of(const QObject *object)
     return of(qjsEngine(object));
 }
 
-QJSValue ScriptSupport::newLife() const
+QJSValue ScriptSupport::newLife(bool isOver) const
 {
     QJSValue life = m_engine->newObject();
-    life.setProperty(QStringLiteral("isOver"), false);
+    life.setProperty(QStringLiteral("isOver"), isOver);
+    life.setProperty(QStringLiteral("isQuiet"), false);
     return life;
 }
 

@@ -32,7 +32,7 @@ public:
     /// The engine; null while it is being destroyed.
     QJSEngine *engine() const { return m_engine; }
     /// What says of promises whether anybody is to be called back: nobody once its `isOver` is true.
-    QJSValue newLife() const;
+    QJSValue newLife(bool isOver) const;
     /// `{ client, life, options }` for the functions that make calls.
     QJSValue newTarget(QObject *client, const QJSValue &life, const QJSValue &options) const;
     /// An object whose methods are those of the peer of \a target that begin with \a prefix.

@@ -7,8 +7,9 @@
 export function make(native) {
     const setPrototypeOf = Object.setPrototypeOf
 
-    // A promise for a call: a Promise to whoever uses it, whose handlers run from the event loop, and never once
-    // `life.isOver`. Settled by C++.
+    // A promise for a call: a Promise to whoever uses it, whose handlers run from the event loop. Settled by C++. Nobody
+    // is called back once `life.isOver`, and nothing is logged once `life.isQuiet`: handlers of a destroyed component
+    // throw.
     const pending = 0
     const fulfilled = 1
     const rejected = 2
@@ -72,7 +73,7 @@ export function make(native) {
         promise.value = value
         const next = promise.next
         if (next === undefined) {
-            if (state === rejected && !promise.life.isOver)
+            if (state === rejected && !promise.life.isOver && !promise.life.isQuiet)
                 tell(value)
             return
         }

@@ -105,7 +105,8 @@ QString Bench::nameOf(QObject *server) const
 
 void Bench::bindVersion(QObject *client)
 {
-    qobject_cast<MsgpackRpc::Client *>(client)->bind("version", [] { return QStringLiteral("1.2"); });
+    qobject_cast<MsgpackRpc::Client *>(client)->bind("version",
+                                                     [] { return QStringLiteral("1.2"); });
 }
 
 void Bench::callClientOf(QObject *server, const QString &method, const QVariantList &arguments)
