@@ -95,11 +95,11 @@ public:
     WireFormat wireFormat() const;
     /// \copydoc wireFormat()
     void setWireFormat(WireFormat format);
-    /// TCP keep-alive of connections accepted by later listen() calls; see Session::keepAlive(). Default 60 s.
+    /// TCP keep-alive of connections accepted from now on; see Session::keepAlive(). Default 60 s.
     std::chrono::seconds keepAlive() const;
     /// \copydoc keepAlive()
     void setKeepAlive(std::chrono::seconds time);
-    /// How the event loop watches TCP connections accepted by later listen() calls. Default PerConnection. For a server
+    /// How the event loop watches TCP connections accepted from now on. Default PerConnection. For a server
     /// with more than a few hundred connections, most of which are idle, PerThread; those are kept then without a
     /// QAbstractSocket. Has an effect on Linux only.
     NotifierMode notifierMode() const;

@@ -38,17 +38,13 @@ Acceptor::~Acceptor()
 bool Acceptor::listen(const QUrl &url)
 {
     QString why;
-    std::unique_ptr<Listener> listener = Listener::create(url, &why);
-    if (listener)
-        listener->setSettings(m_settings.transport);
+    std::unique_ptr<Listener> listener = Listener::create(url, m_settings.transport, &why);
     if (listener && !listener->listen(url))
         why = listener->error();
     if (!why.isEmpty()) {
         m_error = Error(Error::NotConnectable, QStringLiteral("cannot listen: %1").arg(why));
         return false;
     }
-    listener->setKeepAlive(m_settings.transport.keepAlive);
-    listener->setNotifierMode(m_settings.transport.notifierMode);
     listener->setAcceptor([this](std::unique_ptr<QIODevice> device) { accept(std::move(device)); });
     qCDebug(lcEndpoint).noquote() << "listening at" << listener->url().toString();
     if (m_isPaused)

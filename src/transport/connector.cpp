@@ -1,62 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/connector_p.h"
 
-#include "transport/memorydevice_p.h"
-#include "transport/socketdevice_p.h"
-#include "transport/tcpsocket_p.h"
+#include "transport/memoryconnector_p.h"
+#include "transport/schemes_p.h"
+#include "transport/tcpconnector_p.h"
+#include "transport/transport_p.h"
 #include "transport/udpconnector_p.h"
 
 namespace MsgpackRpc {
 
 namespace {
-
-class TcpConnector final : public Connector
-{
-public:
-    explicit TcpConnector(const QUrl &url) : m_host(url.host()), m_port(quint16(url.port()))
-    {
-        auto socket = std::make_unique<TcpSocket>();
-        m_socket = socket.get();
-        m_device = std::move(socket);
-        connect(m_socket, &QAbstractSocket::connected, this, &TcpConnector::onConnected);
-        // Queued: an error that is found at once is told after start() has returned.
-        connect(m_socket, &QAbstractSocket::errorOccurred, this, &TcpConnector::onError,
-                Qt::QueuedConnection);
-    }
-
-    void start() override { m_socket->connectTo(m_host, m_port); }
-    bool waitForConnected(std::chrono::milliseconds time) override
-    {
-        // A name that is still being looked up would be looked up again, blocking for as long as the resolver likes.
-        if (m_socket->state() == QAbstractSocket::HostLookupState
-            && m_host != QLatin1String("localhost"))
-            return false;
-        return m_socket->waitForConnected(int(time.count()));
-    }
-
-private:
-    void onConnected()
-    {
-        m_socket->disconnect(this);
-        m_socket->tune(m_keepAlive);
-        if (m_notifierMode == NotifierMode::PerThread) {
-            if (auto device = SocketDevice::takeOver(*m_socket)) {
-                m_device.release()->deleteLater();
-                m_device = std::move(device);
-            }
-        }
-        Q_EMIT connected();
-    }
-    void onError()
-    {
-        if (m_device)
-            Q_EMIT failed(m_socket->errorString());
-    }
-
-    TcpSocket *m_socket;
-    QString m_host;
-    quint16 m_port;
-};
 
 class UnusableConnector final : public Connector
 {
@@ -75,77 +28,64 @@ private:
     QString m_why;
 };
 
-class MemoryConnector final : public Connector
+QString checkHost(const QUrl &url)
 {
-public:
-    explicit MemoryConnector(const QUrl &url) : m_name(url.path()) {}
+    if (url.host().isEmpty())
+        return QStringLiteral("%1 names no host; expected %2://host:port")
+                .arg(url.toString(), url.scheme());
+    if (url.port(0) <= 0)
+        return QStringLiteral("%1 names no port to connect to; expected %2://host:port")
+                .arg(url.toString(), url.scheme());
+    return {};
+}
 
-    void start() override
-    {
-        QMetaObject::invokeMethod(this, &MemoryConnector::connectNow, Qt::QueuedConnection);
-    }
-    bool waitForConnected(std::chrono::milliseconds) override
-    {
-        connectNow();
-        return m_done && !m_failed;
-    }
+QString checkName(const QUrl &url)
+{
+    return url.path().isEmpty()
+                   ? QStringLiteral("%1 has no name; expected memory:name").arg(url.toString())
+                   : QString();
+}
 
-private:
-    void connectNow()
-    {
-        if (m_done)
-            return;
-        m_done = true;
-        m_device = MemoryListener::connectTo(m_name);
-        m_failed = m_device == nullptr;
-        if (m_failed)
-            Q_EMIT failed(QStringLiteral("nobody listens at memory:%1").arg(m_name));
-        else
-            Q_EMIT connected();
-    }
+struct Scheme
+{
+    QLatin1String name;
+    QLatin1String form; // for people
+    QString (*check)(const QUrl &url); // what is wrong with a URL of it
+    std::unique_ptr<Connector> (*create)(const TransportSettings &settings);
+};
 
-    QString m_name;
-    bool m_done = false;
-    bool m_failed = false;
+template<typename Made>
+std::unique_ptr<Connector> make(const TransportSettings &settings)
+{
+    return std::make_unique<Made>(settings);
+}
+
+constexpr Scheme schemes[] = {
+        {QLatin1String("tcp"), QLatin1String("tcp://host:port"), checkHost, make<TcpConnector>},
+        {QLatin1String("udp"), QLatin1String("udp://host:port"), checkHost, make<UdpConnector>},
+        {QLatin1String("memory"), QLatin1String("memory:name"), checkName, make<MemoryConnector>},
 };
 
 } // namespace
 
 QString Connector::check(const QUrl &url)
 {
-    const QString scheme = url.scheme();
     if (url.isEmpty())
         return QStringLiteral("there is no URL to connect to");
     if (!url.isValid())
         return QStringLiteral("the URL is not valid: %1").arg(url.errorString());
-    if (scheme == QLatin1String("tcp") || scheme == QLatin1String("udp")) {
-        if (url.host().isEmpty())
-            return QStringLiteral("%1 names no host; expected %2://host:port")
-                    .arg(url.toString(), scheme);
-        if (url.port(0) <= 0)
-            return QStringLiteral("%1 names no port to connect to; expected %2://host:port")
-                    .arg(url.toString(), scheme);
-        return {};
-    }
-    if (scheme == QLatin1String("memory"))
-        return url.path().isEmpty()
-                       ? QStringLiteral("%1 has no name; expected memory:name").arg(url.toString())
-                       : QString();
-    return QStringLiteral("%1 has no known scheme; expected tcp://host:port, udp://host:port or "
-                          "memory:name")
-            .arg(url.toString());
+    if (const Scheme *const scheme = schemeOf(schemes, url))
+        return scheme->check(url);
+    return QStringLiteral("%1 has no known scheme; expected %2")
+            .arg(url.toString(), formsOf(schemes));
 }
 
-std::unique_ptr<Connector> Connector::create(const QUrl &url)
+std::unique_ptr<Connector> Connector::create(const TransportSettings &settings)
 {
-    const QString wrong = check(url);
+    const QString wrong = check(settings.url);
     if (!wrong.isEmpty())
         return std::make_unique<UnusableConnector>(wrong);
-    if (url.scheme() == QLatin1String("tcp"))
-        return std::make_unique<TcpConnector>(url);
-    if (url.scheme() == QLatin1String("udp"))
-        return std::make_unique<UdpConnector>(url);
-    return std::make_unique<MemoryConnector>(url);
+    return schemeOf(schemes, settings.url)->create(settings);
 }
 
 } // namespace MsgpackRpc

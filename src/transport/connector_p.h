@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <MsgpackRpc/options.h>
-
 #include <QtCore/QIODevice>
 #include <QtCore/QObject>
 #include <QtCore/QUrl>
@@ -12,14 +10,17 @@
 
 namespace MsgpackRpc {
 
+struct TransportSettings;
+
 /// One attempt to open a connection. Deleting it gives the attempt up.
 class Connector : public QObject
 {
     Q_OBJECT
 
 public:
-    /// A connector for \a url. One that is not usable fails with what check() says.
-    static std::unique_ptr<Connector> create(const QUrl &url);
+    /// A connector for the URL of \a settings, which are of no use to it afterwards. One that is not usable fails with
+    /// what check() says.
+    static std::unique_ptr<Connector> create(const TransportSettings &settings);
     /// What is wrong with \a url; empty if it can be connected to.
     static QString check(const QUrl &url);
 
@@ -31,10 +32,6 @@ public:
     virtual bool waitForConnected(std::chrono::milliseconds time) = 0;
     /// Gives the open device away, once connected() is emitted.
     std::unique_ptr<QIODevice> takeDevice() { return std::move(m_device); }
-    /// Keep-alive time of the connection in seconds; 0 for none.
-    void setKeepAlive(int seconds) { m_keepAlive = seconds; }
-    /// How the connection is watched.
-    void setNotifierMode(NotifierMode mode) { m_notifierMode = mode; }
 
 Q_SIGNALS:
     /// takeDevice() has it.
@@ -45,8 +42,6 @@ Q_SIGNALS:
 protected:
     Connector() = default;
     std::unique_ptr<QIODevice> m_device;
-    int m_keepAlive = 0;
-    NotifierMode m_notifierMode = NotifierMode::PerConnection;
 };
 
 } // namespace MsgpackRpc

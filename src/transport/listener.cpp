@@ -2,83 +2,47 @@
 #include "transport/listener_p.h"
 
 #include "transport/memorydevice_p.h"
-#include "transport/socketdevice_p.h"
-#include "transport/tcpsocket_p.h"
+#include "transport/schemes_p.h"
+#include "transport/tcplistener_p.h"
 #include "transport/udplistener_p.h"
-
-#include <QtNetwork/QTcpServer>
 
 namespace MsgpackRpc {
 
 namespace {
 
-// A QTcpServer whose sockets are ours.
-class TcpServer final : public QTcpServer
+QString checkHost(const QUrl &url)
 {
-public:
-    explicit TcpServer(std::function<void(qintptr)> accept) : m_accept(std::move(accept)) {}
+    return url.host().isEmpty()
+                   ? QStringLiteral("%1 names no address to listen at; expected %2://address:port")
+                             .arg(url.toString(), url.scheme())
+                   : QString();
+}
 
-protected:
-    void incomingConnection(qintptr descriptor) override { m_accept(descriptor); }
+QString checkName(const QUrl &url)
+{
+    return url.path().isEmpty()
+                   ? QStringLiteral("%1 has no name; expected memory:name").arg(url.toString())
+                   : QString();
+}
 
-private:
-    std::function<void(qintptr)> m_accept;
+struct Scheme
+{
+    QLatin1String name;
+    QLatin1String form; // for people
+    QString (*check)(const QUrl &url); // what is wrong with a URL of it
+    std::unique_ptr<Listener> (*create)();
 };
 
-class TcpListener final : public Listener
+template<typename Made>
+std::unique_ptr<Listener> make()
 {
-public:
-    TcpListener() : m_server([this](qintptr descriptor) { accept(descriptor); }) {}
+    return std::make_unique<Made>();
+}
 
-    bool listen(const QUrl &url) override
-    {
-        const QHostAddress host = hostOf(url);
-        if (host.isNull()) {
-            setError(QStringLiteral("%1: expected a literal address to listen at, or localhost")
-                             .arg(url.toString()));
-            return false;
-        }
-        if (!m_server.listen(host, quint16(url.port(0)))) {
-            setError(QStringLiteral("%1: %2").arg(url.toString(), m_server.errorString()));
-            return false;
-        }
-        m_url = url;
-        m_url.setPort(m_server.serverPort());
-        return true;
-    }
-    QUrl url() const override { return m_url; }
-    void close() override
-    {
-        m_server.close();
-        m_url.clear();
-    }
-    void setPaused(bool paused) override
-    {
-        if (paused)
-            m_server.pauseAccepting();
-        else
-            m_server.resumeAccepting();
-    }
-
-private:
-    void accept(qintptr descriptor)
-    {
-        if (m_notifierMode == NotifierMode::PerThread) {
-            if (auto device = SocketDevice::create(descriptor)) {
-                device->tune(m_keepAlive);
-                offer(std::move(device));
-                return;
-            }
-        }
-        auto socket = std::make_unique<TcpSocket>();
-        if (!socket->accept(descriptor))
-            return;
-        socket->tune(m_keepAlive);
-        offer(std::move(socket));
-    }
-
-    TcpServer m_server;
-    QUrl m_url;
+constexpr Scheme schemes[] = {
+        {QLatin1String("tcp"), QLatin1String("tcp://address:port"), checkHost, make<TcpListener>},
+        {QLatin1String("udp"), QLatin1String("udp://address:port"), checkHost, make<UdpListener>},
+        {QLatin1String("memory"), QLatin1String("memory:name"), checkName, make<MemoryListener>},
 };
 
 } // namespace
@@ -90,24 +54,18 @@ QHostAddress Listener::hostOf(const QUrl &url)
     return QHostAddress(url.host());
 }
 
-std::unique_ptr<Listener> Listener::create(const QUrl &url, QString *why)
+std::unique_ptr<Listener> Listener::create(const QUrl &url, const TransportSettings &settings,
+                                           QString *why)
 {
-    const QString scheme = url.scheme();
-    if (scheme == QLatin1String("tcp") && !url.host().isEmpty())
-        return std::make_unique<TcpListener>();
-    if (scheme == QLatin1String("udp") && !url.host().isEmpty())
-        return std::make_unique<UdpListener>();
-    if (scheme == QLatin1String("memory"))
-        return std::make_unique<MemoryListener>();
-    if (scheme == QLatin1String("tcp") || scheme == QLatin1String("udp"))
-        *why = QStringLiteral("%1 names no address to listen at; expected %2://address:port")
-                       .arg(url.toString(), scheme);
-    else
-        *why = QStringLiteral("\"%1\" has no known scheme; expected tcp://address:port, "
-                              "udp://address:port or "
-                              "memory:name")
-                       .arg(url.toString());
-    return nullptr;
+    const Scheme *const scheme = schemeOf(schemes, url);
+    *why = scheme != nullptr ? scheme->check(url)
+                             : QStringLiteral("\"%1\" has no known scheme; expected %2")
+                                       .arg(url.toString(), formsOf(schemes));
+    if (!why->isEmpty())
+        return nullptr;
+    std::unique_ptr<Listener> listener = scheme->create();
+    listener->setSettings(settings);
+    return listener;
 }
 
 } // namespace MsgpackRpc

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <MsgpackRpc/options.h>
-
 #include <QtCore/QIODevice>
 #include <QtCore/QObject>
 #include <QtCore/QUrl>
@@ -21,8 +19,10 @@ class Listener : public QObject
     Q_OBJECT
 
 public:
-    /// A listener for the scheme of \a url; null, and \a why says what is wrong with it, if there is none.
-    static std::unique_ptr<Listener> create(const QUrl &url, QString *why);
+    /// A listener for the scheme of \a url; null, and \a why says what is wrong with it, if there is none. \a settings
+    /// are as for setSettings().
+    static std::unique_ptr<Listener> create(const QUrl &url, const TransportSettings &settings,
+                                            QString *why);
 
     /// The literal address that \a url says to listen at; null if it names none. localhost is 127.0.0.1.
     static QHostAddress hostOf(const QUrl &url);
@@ -43,14 +43,10 @@ public:
     {
         m_acceptor = std::move(acceptor);
     }
-    /// What is accepted, for those that have to look at it first. Must outlive this; before listen().
+    /// What accepted connections are like, read for each of them. Must outlive this; before listen().
     void setSettings(const TransportSettings &settings) { m_settings = &settings; }
     /// Datagrams that were dropped; none where there are no datagrams.
     virtual quint64 datagramsDropped() const { return 0; }
-    /// Keep-alive time of accepted connections in seconds; 0 for none.
-    void setKeepAlive(int seconds) { m_keepAlive = seconds; }
-    /// How accepted connections are watched.
-    void setNotifierMode(NotifierMode mode) { m_notifierMode = mode; }
 
 protected:
     Listener() = default;
@@ -62,8 +58,6 @@ protected:
         acceptor(std::move(device));
     }
     const TransportSettings &settings() const { return *m_settings; }
-    int m_keepAlive = 0;
-    NotifierMode m_notifierMode = NotifierMode::PerConnection;
 
 private:
     const TransportSettings *m_settings = nullptr;

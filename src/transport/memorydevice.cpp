@@ -118,11 +118,8 @@ MemoryListener::~MemoryListener()
 bool MemoryListener::listen(const QUrl &url)
 {
     const QString name = url.path();
-    if (name.isEmpty() || listeners.contains(name)) {
-        setError(
-                name.isEmpty()
-                        ? QStringLiteral("%1 has no name; expected memory:name").arg(url.toString())
-                        : QStringLiteral("somebody listens at %1 already").arg(url.toString()));
+    if (listeners.contains(name)) {
+        setError(QStringLiteral("somebody listens at %1 already").arg(url.toString()));
         return false;
     }
     m_url = url;

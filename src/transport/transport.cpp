@@ -68,12 +68,10 @@ void Transport::open()
 void Transport::attempt()
 {
     m_isWaiting = false;
-    m_connector = m_settings.connector ? m_settings.connector() : Connector::create(m_settings.url);
+    m_connector = m_settings.connector ? m_settings.connector() : Connector::create(m_settings);
     if (!m_timer)
         m_timer = std::make_unique<Timer>([this] { onTimer(); });
     ++m_attempts;
-    m_connector->setKeepAlive(m_settings.keepAlive);
-    m_connector->setNotifierMode(m_settings.notifierMode);
     QObject::connect(m_connector.get(), &Connector::connected, m_connector.get(),
                      [this] { deviceConnected(); });
     QObject::connect(m_connector.get(), &Connector::failed, m_connector.get(),

@@ -2,6 +2,7 @@
 #include "transport/udpconnector_p.h"
 
 #include "base/logging_p.h"
+#include "transport/transport_p.h"
 #include "transport/turnbudget_p.h"
 
 #include <QtCore/QPointer>
@@ -60,7 +61,8 @@ void UdpDevice::onReadyRead()
     } while (guard && isOpen() && budget.takeMessage() && m_socket.hasPendingDatagrams());
 }
 
-UdpConnector::UdpConnector(const QUrl &url) : m_host(url.host()), m_port(quint16(url.port()))
+UdpConnector::UdpConnector(const TransportSettings &settings)
+    : m_host(settings.url.host()), m_port(quint16(settings.url.port()))
 {
     // Where Server::listen() is with this name: nobody would tell that the other one is wrong.
     if (m_host == QLatin1String("localhost"))

@@ -33,7 +33,7 @@ class UdpConnector final : public Connector
     Q_OBJECT
 
 public:
-    explicit UdpConnector(const QUrl &url);
+    explicit UdpConnector(const TransportSettings &settings);
 
     void start() override;
     bool waitForConnected(std::chrono::milliseconds time) override;
