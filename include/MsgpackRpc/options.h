@@ -120,6 +120,14 @@ enum class NotifierMode : quint8 {
     PerThread ///< one for all connections of a thread that ask for it
 };
 
+/// Who may connect to a server's local socket. It decides on the mode of the socket's file; the folders above it decide
+/// too: nobody else can reach what lies in the user's runtime folder.
+enum class LocalAccess : quint8 {
+    User, ///< the user of the server, and root: mode 0600
+    Group, ///< the members of the file's group as well: mode 0660
+    Everyone ///< every user of the machine: mode 0666
+};
+
 /// When and how often a session connects again. A value.
 struct Reconnect
 {
@@ -159,6 +167,8 @@ MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, WireFormat format);
 /// \overload
 MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, NotifierMode mode);
 /// \overload
+MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, LocalAccess access);
+/// \overload
 MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, const Reconnect &reconnect);
 
 } // namespace MsgpackRpc
@@ -166,4 +176,5 @@ MSGPACKRPC_EXPORT QDebug operator<<(QDebug debug, const Reconnect &reconnect);
 Q_DECLARE_METATYPE(MsgpackRpc::TransportOption)
 Q_DECLARE_METATYPE(MsgpackRpc::WireFormat)
 Q_DECLARE_METATYPE(MsgpackRpc::NotifierMode)
+Q_DECLARE_METATYPE(MsgpackRpc::LocalAccess)
 Q_DECLARE_METATYPE(MsgpackRpc::Reconnect)

@@ -43,6 +43,8 @@ class MSGPACKRPC_EXPORT Server : public QObject, public Serving<Server>
                        keepAliveChanged)
     Q_PROPERTY(MsgpackRpc::NotifierMode notifierMode READ notifierMode WRITE setNotifierMode NOTIFY
                        notifierModeChanged)
+    Q_PROPERTY(MsgpackRpc::LocalAccess localAccess READ localAccess WRITE setLocalAccess NOTIFY
+                       localAccessChanged)
 
 public:
     /// A server that serves nothing and listens nowhere.
@@ -51,9 +53,15 @@ public:
     ~Server() override;
 
     /// Listens at \a url too: `tcp://address:port` with a literal address or localhost, where port 0 takes any free
-    /// one, `udp://address:port` likewise, or `memory:name`. False, and error() says why, if that is not possible. Any number of times.
+    /// one, `udp://address:port` likewise, `local:name`, or `memory:name`. False, and error() says why, if that is not
+    /// possible. Any number of times.
+    ///
+    /// `local:name` is a socket in the user's runtime folder (QStandardPaths::RuntimeLocation), which nobody else can
+    /// reach; `local:/path` is one at an absolute path, in a folder that exists, for those whom localAccess() allows.
+    /// The socket of a server that is dead is replaced. That of one that lives, and a file that is no socket, are left
+    /// as they are, and it is an error. The file is removed with close().
     bool listen(const QUrl &url);
-    /// Where it listens, with the ports that were found.
+    /// Where it listens, with the ports and the absolute paths that were found: what others connect to.
     QList<QUrl> urls() const;
     /// True if it listens anywhere.
     bool isListening() const { return !urls().isEmpty(); }
@@ -105,6 +113,10 @@ public:
     NotifierMode notifierMode() const;
     /// \copydoc notifierMode()
     void setNotifierMode(NotifierMode mode);
+    /// Who may connect to a `local:` socket, from the next listen() on. Default LocalAccess::User.
+    LocalAccess localAccess() const;
+    /// \copydoc localAccess()
+    void setLocalAccess(LocalAccess access);
 
     /// What clients may call: what serve() and bind() add to.
     ObjectDispatcher &objectDispatcher();
@@ -126,6 +138,8 @@ Q_SIGNALS:
     void keepAliveChanged();
     /// notifierMode() is another.
     void notifierModeChanged();
+    /// localAccess() is another.
+    void localAccessChanged();
 
 private:
     std::unique_ptr<ServerPrivate> d;

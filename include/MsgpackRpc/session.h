@@ -62,7 +62,8 @@ public:
 
     /// A session without a URL: set one before calling.
     explicit Session(QObject *parent = nullptr);
-    /// A session with the peer at \a url: `tcp://host:port`, `udp://host:port` or `memory:name`. Does not connect yet.
+    /// A session with the peer at \a url: `tcp://host:port`, `udp://host:port`, `local:name` (in the user's
+    /// runtime folder), `local:/path` or `memory:name`. Does not connect yet.
     explicit Session(const QUrl &url, QObject *parent = nullptr);
     /// Ends every call with Canceled and closes like close().
     ~Session() override;

@@ -55,6 +55,15 @@ QDebug operator<<(QDebug debug, NotifierMode mode)
     return debug.nospace() << "MsgpackRpc::NotifierMode::" << name;
 }
 
+QDebug operator<<(QDebug debug, LocalAccess access)
+{
+    const QDebugStateSaver saver(debug);
+    const char *name = access == LocalAccess::User    ? "User"
+                       : access == LocalAccess::Group ? "Group"
+                                                      : "Everyone";
+    return debug.nospace() << "MsgpackRpc::LocalAccess::" << name;
+}
+
 QDebug operator<<(QDebug debug, const Reconnect &reconnect)
 {
     const QDebugStateSaver saver(debug);

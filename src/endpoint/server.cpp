@@ -131,6 +131,19 @@ void Server::setNotifierMode(NotifierMode mode)
     Q_EMIT notifierModeChanged();
 }
 
+LocalAccess Server::localAccess() const
+{
+    return d->settings.transport.localAccess;
+}
+
+void Server::setLocalAccess(LocalAccess access)
+{
+    if (d->settings.transport.localAccess == access)
+        return;
+    d->settings.transport.localAccess = access;
+    Q_EMIT localAccessChanged();
+}
+
 ObjectDispatcher &Server::objectDispatcher()
 {
     return d->dispatcher;

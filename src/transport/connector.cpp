@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/connector_p.h"
 
+#include "transport/localconnector_p.h"
+#include "transport/localpath_p.h"
 #include "transport/memoryconnector_p.h"
 #include "transport/schemes_p.h"
 #include "transport/tcpconnector_p.h"
@@ -46,6 +48,11 @@ QString checkName(const QUrl &url)
                    : QString();
 }
 
+QString checkPath(const QUrl &url)
+{
+    return LocalPath::of(url).error;
+}
+
 struct Scheme
 {
     QLatin1String name;
@@ -63,6 +70,9 @@ std::unique_ptr<Connector> make(const TransportSettings &settings)
 constexpr Scheme schemes[] = {
         {QLatin1String("tcp"), QLatin1String("tcp://host:port"), checkHost, make<TcpConnector>},
         {QLatin1String("udp"), QLatin1String("udp://host:port"), checkHost, make<UdpConnector>},
+#ifdef Q_OS_UNIX
+        {QLatin1String("local"), QLatin1String("local:name"), checkPath, make<LocalConnector>},
+#endif
         {QLatin1String("memory"), QLatin1String("memory:name"), checkName, make<MemoryConnector>},
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/listener_p.h"
 
+#include "transport/locallistener_p.h"
+#include "transport/localpath_p.h"
 #include "transport/memorydevice_p.h"
 #include "transport/schemes_p.h"
 #include "transport/tcplistener_p.h"
@@ -25,6 +27,11 @@ QString checkName(const QUrl &url)
                    : QString();
 }
 
+QString checkPath(const QUrl &url)
+{
+    return LocalPath::of(url).error;
+}
+
 struct Scheme
 {
     QLatin1String name;
@@ -42,6 +49,9 @@ std::unique_ptr<Listener> make()
 constexpr Scheme schemes[] = {
         {QLatin1String("tcp"), QLatin1String("tcp://address:port"), checkHost, make<TcpListener>},
         {QLatin1String("udp"), QLatin1String("udp://address:port"), checkHost, make<UdpListener>},
+#ifdef Q_OS_UNIX
+        {QLatin1String("local"), QLatin1String("local:name"), checkPath, make<LocalListener>},
+#endif
         {QLatin1String("memory"), QLatin1String("memory:name"), checkName, make<MemoryListener>},
 };
 

@@ -35,7 +35,8 @@ StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
 {
     if (m_socket != nullptr) {
         m_isSocket = true;
-        m_peerAddress = Address(m_socket->peerAddress(), m_socket->peerPort());
+        if (m_socket->peerPort() != 0) // a local socket has no address
+            m_peerAddress = Address(m_socket->peerAddress(), m_socket->peerPort());
     } else if (auto *const own = qobject_cast<SocketDevice *>(m_device.get())) {
         m_peerAddress = own->peerAddress();
         m_isSocket = true;

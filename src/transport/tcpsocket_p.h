@@ -2,10 +2,11 @@
 #pragma once
 
 #include <QtNetwork/QAbstractSocket>
+#include <QtNetwork/QHostAddress>
 
 namespace MsgpackRpc {
 
-/// A TCP socket without buffers of its own: what is read goes from the system straight into the reader's buffer, and
+/// A TCP socket, or a connected local one, without buffers of its own: what is read goes from the system straight into the reader's buffer, and
 /// what is written leaves at once (doc/decisions/unbuffered-sockets). A QTcpSocket that is accepted is always buffered.
 class TcpSocket final : public QAbstractSocket
 {
@@ -26,6 +27,17 @@ public:
     bool accept(qintptr descriptor)
     {
         return setSocketDescriptor(descriptor, ConnectedState, ReadWrite | Unbuffered);
+    }
+    /// Takes a connected local socket. It has no addresses; Qt makes some of the bytes of its path.
+    bool acceptLocal(qintptr descriptor)
+    {
+        if (!accept(descriptor))
+            return false;
+        setLocalAddress({});
+        setLocalPort(0);
+        setPeerAddress({});
+        setPeerPort(0);
+        return true;
     }
     /// Sets what every connection of ours has: no delay for small segments, and keep-alive probes after so many
     /// seconds without traffic (0: none).

@@ -30,6 +30,7 @@ struct TransportSettings
     std::chrono::milliseconds connectTimeout{5'000};
     int keepAlive = 0; // seconds
     NotifierMode notifierMode = NotifierMode::PerConnection;
+    LocalAccess localAccess = LocalAccess::User; // who may connect to a local socket
     TransportOption accepted = TransportOption::Deflate; // what a peer may ask for
     WireFormat format = WireFormat::Modern;
     std::optional<Address> ownAddress; // told to the peer first, with a SESSION message

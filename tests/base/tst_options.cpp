@@ -140,6 +140,10 @@ void tst_Options::debug_data()
                               << "MsgpackRpc::ExchangeOption(tx Deflate, rx None)";
     QTest::newRow("notifiers") << printed(NotifierMode::PerThread)
                                << "MsgpackRpc::NotifierMode::PerThread";
+    QTest::newRow("user") << printed(LocalAccess::User) << "MsgpackRpc::LocalAccess::User";
+    QTest::newRow("group") << printed(LocalAccess::Group) << "MsgpackRpc::LocalAccess::Group";
+    QTest::newRow("everyone") << printed(LocalAccess::Everyone)
+                              << "MsgpackRpc::LocalAccess::Everyone";
     QTest::newRow("format") << printed(WireFormat::Compatibility)
                             << "MsgpackRpc::WireFormat::Compatibility";
     QTest::newRow("reconnect") << printed(Reconnect())

@@ -3,6 +3,7 @@
 // Every call finishes exactly once, whatever happens to the peer, the session, the context or the watcher.
 #include "notifiermodes.h"
 #include "peerprocess.h"
+#include "tally.h"
 
 #include <MsgpackRpc/Client>
 #include <MsgpackRpc/PendingCallWatcher>
@@ -22,38 +23,6 @@ using namespace std::chrono_literals;
 using Client = ModeClient;
 using Server = ModeServer;
 using MsgpackRpc::Error;
-
-/// Counts how each of many calls ends.
-struct Tally
-{
-    int succeeded = 0;
-    QHash<int, int> failed; // by code
-    QHash<int, int> perCall;
-
-    void watch(QObject *context, int number, const MsgpackRpc::PendingReply<QVariant> &reply)
-    {
-        reply.then(context, [this, number] {
-                 ++succeeded;
-                 ++perCall[number];
-             }).onError(context, [this, number](const Error &error) {
-            ++failed[error.code()];
-            ++perCall[number];
-        });
-    }
-    int total() const
-    {
-        int sum = succeeded;
-        for (int count : failed)
-            sum += count;
-        return sum;
-    }
-    bool eachOnce(int calls) const
-    {
-        return perCall.size() == calls
-               && std::all_of(perCall.cbegin(), perCall.cend(),
-                              [](int count) { return count == 1; });
-    }
-};
 
 class tst_ExactlyOnce : public QObject
 {

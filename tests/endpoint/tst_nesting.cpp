@@ -53,6 +53,7 @@ void tst_Nesting::addUrls()
     QTest::addColumn<QUrl>("url");
     QTest::newRow("tcp") << QUrl("tcp://127.0.0.1:0");
     QTest::newRow("memory") << QUrl("memory:nesting");
+    QTest::newRow("local") << QUrl("local:msgpackrpc-tst-nesting");
 }
 
 void tst_Nesting::callback_data()

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/descriptorlistener_p.h"
+
+#include "transport/socketdevice_p.h"
+#include "transport/tcpsocket_p.h"
+#include "transport/transport_p.h"
+
+namespace MsgpackRpc {
+
+DescriptorListener::DescriptorListener(Kind kind) : m_server(this), m_kind(kind) {}
+
+void DescriptorListener::setPaused(bool paused)
+{
+    if (paused)
+        m_server.pauseAccepting();
+    else
+        m_server.resumeAccepting();
+}
+
+void DescriptorListener::accept(qintptr descriptor)
+{
+    if (settings().notifierMode == NotifierMode::PerThread) {
+        if (auto device = SocketDevice::create(descriptor)) {
+            if (m_kind == Tcp)
+                device->tune(settings().keepAlive);
+            device->setObjectName(m_url.toString()); // for those without an address
+            offer(std::move(device));
+            return;
+        }
+    }
+    auto socket = std::make_unique<TcpSocket>();
+    if (m_kind == Tcp ? !socket->accept(descriptor) : !socket->acceptLocal(descriptor))
+        return;
+    if (m_kind == Tcp)
+        socket->tune(settings().keepAlive);
+    socket->setObjectName(m_url.toString());
+    offer(std::move(socket));
+}
+
+} // namespace MsgpackRpc
