@@ -15,6 +15,10 @@
 #include <memory>
 #include <optional>
 
+QT_BEGIN_NAMESPACE
+class QIODevice;
+QT_END_NAMESPACE
+
 namespace MsgpackRpc {
 
 class Dispatcher;
@@ -70,8 +74,24 @@ public:
 
     /// Where to connect to; empty for accepted sessions.
     QUrl url() const;
-    /// Connects to \a url from the next connection on. An open connection stays until close().
+    /// Connects to \a url from the next connection on. An open connection stays until close(); that over a device or with
+    /// a program is closed.
     void setUrl(const QUrl &url);
+    /// Talks over \a device, which is open for reading and writing, sequential, and lives in this thread: a socket, a
+    /// serial port, anything that is a stream. In place of the URL, until setUrl() is called; what there was before is
+    /// closed, as by close(). False if \a device is of no use; calls then end with NotConnectable, which says why.
+    ///
+    /// The device stays the caller's. While it is in use only the session reads it and writes to it. It may be closed or
+    /// deleted at any time, which is the loss of the connection: open calls end with ConnectionLost, later ones with
+    /// NotConnectable. The session closes it when the connection ends on this side, by close(), the destructor, or a
+    /// fault of the peer.
+    ///
+    /// There is one connection only: over() has no effect, transportOption() is the one of when this was called. Has no
+    /// effect on accepted sessions.
+    ///
+    /// A device that tells of what has come by readyRead() only, and not within a slot of that, is not heard of in an
+    /// event loop that user code runs. Those of Qt tell by channelReadyRead(), but QLocalSocket.
+    bool setDevice(QIODevice *device);
     /// Connects now, rather than at the first call. Not needed for calling.
     void open();
     /// Ends every open call with Canceled and closes the connections. Notifications and answers that wait are sent

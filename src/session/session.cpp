@@ -2,6 +2,7 @@
 #include <MsgpackRpc/session.h>
 
 #include "session/session_p.h"
+#include "transport/deviceconnector_p.h"
 
 namespace MsgpackRpc {
 
@@ -38,10 +39,23 @@ QUrl Session::url() const
 
 void Session::setUrl(const QUrl &url)
 {
-    if (d->settings.url == url)
+    const bool isSame = d->settings.url == url;
+    if (isSame && !d->settings.connector)
         return;
     d->setUrl(url);
-    Q_EMIT urlChanged();
+    if (!isSame)
+        Q_EMIT urlChanged();
+}
+
+bool Session::setDevice(QIODevice *device)
+{
+    if (d->isPassive || !d->checkThread())
+        return false;
+    const QPointer<QIODevice> guard(device);
+    d->setConnector([guard] { return std::make_unique<DeviceConnector>(guard); },
+                    QStringLiteral("the device"));
+    d->open();
+    return DeviceConnector::problemOf(device).isEmpty();
 }
 
 void Session::open()
@@ -204,7 +218,7 @@ std::optional<Address> Session::peerAddress() const
 
 QString Session::peerName() const
 {
-    return d->lastPeerName.isEmpty() ? d->settings.url.toString() : d->lastPeerName;
+    return d->lastPeerName.isEmpty() ? d->settings.target() : d->lastPeerName;
 }
 
 int Session::pendingCalls() const

@@ -94,6 +94,9 @@ public:
     }
     qsizetype bytesToWrite() const;
     void setUrl(const QUrl &url);
+    /// Connects with what \a connector makes, rather than to the URL unless it is null, and only once at a time whatever the option. Ends
+    /// the connection that there is, as close() does.
+    void setConnector(std::function<std::unique_ptr<Connector>()> connector, const QString &name);
     quint64 datagramsDropped() const;
     /// Counts what was ever queued, to tell whether something was meanwhile.
     quint64 messagesQueued() const;
@@ -161,6 +164,7 @@ private:
 
     // One for each option, indexed by its flags.
     std::array<std::unique_ptr<Transport>, 4> m_transports;
+    qint8 m_only = -1; // the index of the transport that stands for all of them; -1 if none does
     QPointer<Session> m_boundTo;
     std::shared_ptr<Detail::SessionAnchor> m_anchor; // made when it is asked for
     NullDispatcher m_nullDispatcher;

@@ -40,6 +40,7 @@ std::unique_ptr<SessionPrivate> SessionPrivate::accepted(std::unique_ptr<QIODevi
     auto d = std::make_unique<SessionPrivate>();
     d->settings = settings;
     d->isPassive = true;
+    d->m_only = 0; // with the options that the peer asks for
     d->state = Session::Connected;
     d->m_transports[0] = std::make_unique<Transport>(*d, d->settings, std::move(device));
     d->lastPeer = d->m_transports[0]->connection()->peerAddress();
@@ -106,10 +107,11 @@ void SessionPrivate::open()
 
 Transport *SessionPrivate::transport(TransportOption wanted)
 {
-    // An accepted connection has the options that the peer asked for.
-    auto &slot = m_transports[isPassive ? 0 : wanted.flags()];
+    const int index = m_only >= 0 ? m_only : wanted.flags();
+    auto &slot = m_transports[index];
     if (Q_UNLIKELY(!slot))
-        slot = std::make_unique<Transport>(*this, settings, wanted);
+        slot = std::make_unique<Transport>(*this, settings,
+                                           TransportOption(TransportOption::Flag(index)));
     return slot.get();
 }
 
@@ -232,7 +234,7 @@ void SessionPrivate::stateChanged(Transport &transport)
         lastPeer = connection->peerAddress();
         lastPeerName = connection->peerName();
     }
-    if (indexOf(transport) == option.flags() || isPassive)
+    if (indexOf(transport) == (m_only >= 0 ? m_only : option.flags()))
         setState(transport.state() == Transport::Connected    ? Session::Connected
                  : transport.state() == Transport::Connecting ? Session::Connecting
                                                               : Session::Unconnected);
@@ -306,9 +308,21 @@ qsizetype SessionPrivate::bytesToWrite() const
 // Whoever would answer in the peer's place has to guess the id.
 void SessionPrivate::setUrl(const QUrl &url)
 {
+    if (settings.connector)
+        setConnector(nullptr, {});
+    m_only = isPassive ? 0 : -1;
     settings.url = url;
     if (!isMsgidSet && url.scheme() == QLatin1String("udp"))
         calls.setNextId(1 + QRandomGenerator::system()->bounded(0x7fffffffu));
+}
+
+void SessionPrivate::setConnector(std::function<std::unique_ptr<Connector>()> connector,
+                                  const QString &name)
+{
+    close(Error(Error::Canceled, QStringLiteral("the session was given another connection")));
+    settings.connector = std::move(connector);
+    settings.name = name;
+    m_only = qint8(option.flags());
 }
 
 quint64 SessionPrivate::datagramsDropped() const

@@ -112,7 +112,7 @@ void Transport::attemptFailed(const QString &reason)
         return giveUp(Error::NotConnectable, reason);
     const Reconnect &reconnect = m_settings.reconnect;
     qCDebug(lcTransport).noquote() << "attempt" << m_attempts << "to connect to"
-                                   << m_settings.url.toString() << "failed:" << reason;
+                                   << m_settings.target() << "failed:" << reason;
     if (m_attempts < std::max(reconnect.attempts, 1)) {
         m_isWaiting = true;
         m_timer->start(nextDelay());
@@ -124,7 +124,7 @@ void Transport::attemptFailed(const QString &reason)
         m_timer->start(reconnect.maximumDelay);
     }
     giveUp(Error::ConnectFailed, QStringLiteral("cannot connect to %1: %2 (%3 attempts)")
-                                         .arg(m_settings.url.toString(), reason)
+                                         .arg(m_settings.target(), reason)
                                          .arg(std::max(reconnect.attempts, 1)));
 }
 

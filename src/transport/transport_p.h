@@ -35,6 +35,10 @@ struct TransportSettings
     WireFormat format = WireFormat::Modern;
     std::optional<Address> ownAddress; // told to the peer first, with a SESSION message
     std::function<std::unique_ptr<Connector>()> connector; // replaces the URL's
+    QString name; // of what that connects to
+
+    /// Where to connect to, for people.
+    QString target() const { return name.isEmpty() ? url.toString() : name; }
 };
 
 /// Who owns a transport. May delete the transport in any of these but outputDrained() and stateChanged().

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/forwardingdevice_p.h"
+
+#include <QtNetwork/QAbstractSocket>
+#include <QtNetwork/QLocalSocket>
+
+#include <algorithm>
+#include <utility>
+
+namespace MsgpackRpc {
+
+namespace {
+
+// What a socket would otherwise send in the next turn of the event loop.
+void flushSocket(QIODevice *device)
+{
+    if (auto *const socket = qobject_cast<QAbstractSocket *>(device))
+        socket->flush();
+    else if (auto *const local = qobject_cast<QLocalSocket *>(device))
+        local->flush();
+}
+
+} // namespace
+
+ForwardingDevice::ForwardingDevice(QIODevice *inner) : m_inner(inner)
+{
+    setObjectName(inner->objectName().isEmpty() ? QLatin1String(inner->metaObject()->className())
+                                                : inner->objectName());
+    connectInner();
+    open(ReadWrite | Unbuffered);
+}
+
+ForwardingDevice::~ForwardingDevice()
+{
+    ForwardingDevice::close();
+}
+
+// channelReadyRead is emitted within a slot of itself by those who have it, readyRead by those who do not guard it.
+void ForwardingDevice::connectInner()
+{
+    QIODevice *const inner = m_inner;
+    connect(inner, &QIODevice::readyRead, this, &QIODevice::readyRead);
+    connect(inner, &QIODevice::channelReadyRead, this, [this](int channel) {
+        if (channel == 0)
+            Q_EMIT readyRead();
+    });
+    connect(inner, &QIODevice::bytesWritten, this, &QIODevice::bytesWritten);
+    connect(inner, &QIODevice::readChannelFinished, this,
+            [this, inner] { innerEnded(inner->errorString()); });
+    // By its owner, in whose function no callback is to run.
+    connect(inner, &QIODevice::aboutToClose, this,
+            [this] { endLater(QStringLiteral("the device was closed")); });
+    connect(inner, &QObject::destroyed, this,
+            [this] { endLater(QStringLiteral("the device was deleted")); });
+}
+
+void ForwardingDevice::endLater(const QString &reason)
+{
+    if (m_inner)
+        m_inner->disconnect(this);
+    QMetaObject::invokeMethod(
+            this, [this, reason] { innerEnded(reason); }, Qt::QueuedConnection);
+}
+
+void ForwardingDevice::end(const QString &reason)
+{
+    if (std::exchange(m_hasEnded, true))
+        return;
+    setErrorString(reason);
+    Q_EMIT readChannelFinished();
+}
+
+void ForwardingDevice::close()
+{
+    if (!isOpen())
+        return;
+    QIODevice::close();
+    if (!m_inner)
+        return;
+    m_inner->disconnect(this);
+    if (m_inner->isOpen())
+        m_inner->close();
+}
+
+qint64 ForwardingDevice::bytesAvailable() const
+{
+    return (m_inner ? m_inner->bytesAvailable() : 0) + QIODevice::bytesAvailable();
+}
+
+qint64 ForwardingDevice::bytesToWrite() const
+{
+    return m_inner ? m_inner->bytesToWrite() : 0;
+}
+
+bool ForwardingDevice::waitForBytesWritten(int milliseconds)
+{
+    return m_inner && m_inner->isOpen() && m_inner->waitForBytesWritten(milliseconds);
+}
+
+// The end is told by a signal, once: there are devices that tell it by what they return only.
+void ForwardingDevice::failed()
+{
+    if (std::exchange(m_hasFailed, true))
+        return;
+    QMetaObject::invokeMethod(
+            this, [this, reason = m_inner->errorString()] { innerEnded(reason); },
+            Qt::QueuedConnection);
+}
+
+qint64 ForwardingDevice::readData(char *data, qint64 maxSize)
+{
+    if (!m_inner || !m_inner->isReadable())
+        return 0;
+    const qint64 size = m_inner->read(data, maxSize);
+    if (size < 0)
+        failed();
+    return std::max<qint64>(size, 0);
+}
+
+qint64 ForwardingDevice::writeData(const char *data, qint64 size)
+{
+    if (!m_inner || !m_inner->isWritable() || m_hasEnded || m_hasFailed)
+        return 0;
+    const qint64 written = m_inner->write(data, size);
+    if (written > 0)
+        flushSocket(m_inner);
+    if (written < 0)
+        failed();
+    return std::max<qint64>(written, 0);
+}
+
+} // namespace MsgpackRpc
