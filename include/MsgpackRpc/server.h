@@ -11,6 +11,11 @@
 #include <chrono>
 #include <memory>
 
+QT_BEGIN_NAMESPACE
+class QLocalServer;
+class QTcpServer;
+QT_END_NAMESPACE
+
 namespace MsgpackRpc {
 
 class ServerPrivate;
@@ -61,9 +66,27 @@ public:
     /// The socket of a server that is dead is replaced. That of one that lives, and a file that is no socket, are left
     /// as they are, and it is an error. The file is removed with close().
     bool listen(const QUrl &url);
+    /// Takes the connections of \a server, which listens, too: one with settings of its own, or of a class derived from
+    /// QTcpServer, such as QSslServer. False, and error() says why, if it does not listen.
+    ///
+    /// The server stays the caller's, who may close or delete it at any time: sessions that there are go on. It has to live
+    /// in this thread. Connections are taken by QTcpServer::nextPendingConnection() and belong to their sessions. While
+    /// there are as many as there may be, it is paused. With close() nothing more is taken from it; it goes on listening.
+    bool listen(QTcpServer *server);
+    /// \overload
+    /// For a QLocalServer, which cannot be paused: at the limit of connections, its own maxPendingConnections() holds.
+    bool listen(QLocalServer *server);
+    /// Serves whoever has started this program, over its standard streams: the other end of Client::startProcess(), and of
+    /// whatever else writes to pipes. There is one session, which is opened from the event loop; urls() does not tell of
+    /// it. False, and error() says why, if that is not possible: for the second time in a process, and on systems other
+    /// than Unix.
+    ///
+    /// Nothing else can disturb the stream: what this program writes to its standard output from now on, with printf() for
+    /// example, goes to its standard error, and its standard input is empty.
+    bool listenOnStandardStreams();
     /// Where it listens, with the ports and the absolute paths that were found: what others connect to.
     QList<QUrl> urls() const;
-    /// True if it listens anywhere.
+    /// True if it listens anywhere that urls() tells of.
     bool isListening() const { return !urls().isEmpty(); }
     /// Stops listening and ends all sessions. What is served stays; listen() can be called again.
     void close();
@@ -126,6 +149,9 @@ Q_SIGNALS:
     void sessionOpened(MsgpackRpc::Session *session);
     /// A connection has ended.
     void sessionClosed(MsgpackRpc::Session *session);
+    /// The session of listenOnStandardStreams() has ended: usually whoever has started this program is gone, or wants it to
+    /// end, so that this is to be connected to QCoreApplication::quit(). Not told after close().
+    void standardStreamsEnded();
     /// timeout() is another.
     void timeoutChanged();
     /// limits() are others.

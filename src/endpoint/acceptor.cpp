@@ -39,12 +39,20 @@ bool Acceptor::listen(const QUrl &url)
 {
     QString why;
     std::unique_ptr<Listener> listener = Listener::create(url, m_settings.transport, &why);
-    if (listener && !listener->listen(url))
-        why = listener->error();
-    if (!why.isEmpty()) {
-        m_error = Error(Error::NotConnectable, QStringLiteral("cannot listen: %1").arg(why));
-        return false;
-    }
+    return listener ? listen(std::move(listener), url) : fail(why);
+}
+
+bool Acceptor::fail(const QString &why)
+{
+    m_error = Error(Error::NotConnectable, QStringLiteral("cannot listen: %1").arg(why));
+    return false;
+}
+
+bool Acceptor::listen(std::unique_ptr<Listener> listener, const QUrl &url)
+{
+    listener->setSettings(m_settings.transport);
+    if (!listener->listen(url))
+        return fail(listener->error());
     listener->setAcceptor([this](std::unique_ptr<QIODevice> device) { accept(std::move(device)); });
     qCDebug(lcEndpoint).noquote() << "listening at" << listener->url().toString();
     if (m_isPaused)
@@ -56,8 +64,11 @@ bool Acceptor::listen(const QUrl &url)
 QList<QUrl> Acceptor::urls() const
 {
     QList<QUrl> urls;
-    for (const auto &listener : m_listeners)
-        urls.append(listener->url());
+    for (const auto &listener : m_listeners) {
+        const QUrl url = listener->url();
+        if (!url.isEmpty()) // one of the user's may have ended, and standard streams have none
+            urls.append(url);
+    }
     return urls;
 }
 

@@ -31,6 +31,8 @@ public:
 
     /// Listens at \a url too; false, and error() says why, if that is not possible.
     bool listen(const QUrl &url);
+    /// Takes what \a listener accepts too; false, and error() says why, if that does not listen.
+    bool listen(std::unique_ptr<Listener> listener, const QUrl &url = {});
     /// Where it listens.
     QList<QUrl> urls() const;
     /// Stops listening and ends all sessions.
@@ -51,6 +53,7 @@ public:
 
 private:
     void accept(std::unique_ptr<QIODevice> device);
+    bool fail(const QString &why);
     bool admits(const std::optional<Address> &peer, const QString &name);
     void end(Session *session);
     void retireListeners();

@@ -2,6 +2,8 @@
 #include <MsgpackRpc/server.h>
 
 #include "endpoint/acceptor_p.h"
+#include "transport/ownlistener_p.h"
+#include "transport/standardlistener_p.h"
 
 namespace MsgpackRpc {
 
@@ -26,6 +28,23 @@ Server::~Server() = default;
 bool Server::listen(const QUrl &url)
 {
     return d->acceptor.listen(url);
+}
+
+bool Server::listen(QTcpServer *server)
+{
+    return d->acceptor.listen(std::make_unique<OwnTcpListener>(server));
+}
+
+bool Server::listen(QLocalServer *server)
+{
+    return d->acceptor.listen(std::make_unique<OwnLocalListener>(server));
+}
+
+bool Server::listenOnStandardStreams()
+{
+    auto listener = std::make_unique<StandardListener>();
+    connect(listener.get(), &StandardListener::ended, this, &Server::standardStreamsEnded);
+    return d->acceptor.listen(std::move(listener));
 }
 
 QList<QUrl> Server::urls() const

@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Devices and servers of the user's own, which may be closed and deleted at any time.
+#include "tally.h"
+
+#include <MsgpackRpc/Client>
+#include <MsgpackRpc/Server>
+
+#include <QtCore/QBuffer>
+#include <QtCore/QEventLoop>
+#include <QtCore/QThread>
+#include <QtCore/QTimer>
+#include <QtNetwork/QLocalServer>
+#include <QtNetwork/QLocalSocket>
+#include <QtNetwork/QTcpServer>
+#include <QtNetwork/QTcpSocket>
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+
+#include <functional>
+
+using namespace std::chrono_literals;
+using MsgpackRpc::Client;
+using MsgpackRpc::Error;
+using MsgpackRpc::Server;
+using MsgpackRpc::Session;
+
+class tst_OwnRoads : public QObject
+{
+    Q_OBJECT
+
+private Q_SLOTS:
+    void device_data();
+    void device();
+    void bothEndsAreDevices();
+    void ends_data();
+    void ends();
+    void secondDevice();
+    void useless_data();
+    void useless();
+    void otherThread();
+    void acceptedSession();
+    void nestedLoop();
+    void deviceDeletedInACallback();
+    void tcpServer();
+    void localServer();
+    void notListening();
+    void serverDeleted();
+    void paused_data();
+    void paused();
+    void pausedLocalServer();
+    void ownSockets();
+    void closeLeavesTheServer();
+    void waitingConnections();
+};
+
+namespace {
+
+int add(int a, int b)
+{
+    return a + b;
+}
+
+int sumOf(Session &session)
+{
+    auto reply = session.call<int>("add", 1, 2);
+    if (!reply.waitForFinished(10s) || reply.error())
+        qWarning("%s", qPrintable(reply.error().message()));
+    return reply.result();
+}
+
+/// A pair of connected sockets.
+struct SocketPair
+{
+    SocketPair()
+    {
+        QTcpServer server;
+        server.listen(QHostAddress::LocalHost);
+        near = std::make_unique<QTcpSocket>();
+        near->connectToHost(QHostAddress::LocalHost, server.serverPort());
+        if (near->waitForConnected(10'000) && server.waitForNewConnection(10'000)) {
+            far.reset(server.nextPendingConnection());
+            far->setParent(nullptr);
+        }
+    }
+    std::unique_ptr<QTcpSocket> near;
+    std::unique_ptr<QTcpSocket> far;
+};
+
+} // namespace
+
+void tst_OwnRoads::device_data()
+{
+    QTest::addColumn<bool>("isLocal");
+    QTest::newRow("QTcpSocket") << false;
+    QTest::newRow("QLocalSocket") << true;
+}
+
+void tst_OwnRoads::device()
+{
+    QFETCH(bool, isLocal);
+    Server server;
+    server.bind("add", add);
+    server.bind("echo", [](const QByteArray &bytes) { return bytes; });
+    QVERIFY(server.listen(QUrl(isLocal ? "local:tst-ownroads" : "tcp://127.0.0.1:0")));
+    const QUrl url = server.urls().constFirst();
+    QTcpSocket tcp;
+    QLocalSocket local;
+    if (isLocal) {
+        local.connectToServer(url.path());
+        QVERIFY(local.waitForConnected(10'000));
+    } else {
+        tcp.connectToHost(url.host(), quint16(url.port()));
+        QVERIFY(tcp.waitForConnected(10'000));
+    }
+    QIODevice *const device = isLocal ? static_cast<QIODevice *>(&local) : &tcp;
+    device->setObjectName(QStringLiteral("my device"));
+    {
+        Client client;
+        QVERIFY(client.setDevice(device));
+        QCOMPARE(sumOf(client), 3);
+        QCOMPARE(client.state(), Client::Connected);
+        QCOMPARE(client.peerName(), QStringLiteral("my device"));
+        const QByteArray large(3'000'000, 'x');
+        auto echo = client.call<QByteArray>("echo", large);
+        QVERIFY(echo.waitForFinished(20s));
+        QVERIFY(echo.result() == large);
+        QVERIFY(device->isOpen());
+    }
+    QVERIFY(!device->isOpen()); // it was the session's to close, and not to delete
+    QTRY_VERIFY(server.sessions().isEmpty());
+}
+
+// Sessions are symmetric: what comes first may come from the other side.
+void tst_OwnRoads::bothEndsAreDevices()
+{
+    SocketPair pair;
+    Client near;
+    Client far;
+    near.bind("add", add);
+    QVERIFY(near.setDevice(pair.near.get()));
+    QVERIFY(far.setDevice(pair.far.get()));
+    QCOMPARE(sumOf(far), 3);
+    far.bind("add", add);
+    QCOMPARE(sumOf(near), 3);
+}
+
+void tst_OwnRoads::ends_data()
+{
+    QTest::addColumn<QString>("how");
+    QTest::newRow("closed") << "closed";
+    QTest::newRow("deleted") << "deleted";
+    QTest::newRow("closed by the peer") << "peer";
+    QTest::newRow("deleted by the peer") << "abort";
+}
+
+void tst_OwnRoads::ends()
+{
+    QFETCH(QString, how);
+    SocketPair pair;
+    Client client;
+    QSignalSpy errors(&client, &Client::errorOccurred);
+    QVERIFY(client.setDevice(pair.near.get()));
+    Tally tally;
+    for (int i = 0; i < 10; ++i)
+        tally.watch(this, i, client.call("hang"));
+    QTRY_VERIFY(pair.far->bytesAvailable() >= 10 * 8);
+    if (how == u"closed")
+        pair.near->close();
+    else if (how == u"deleted")
+        pair.near.reset();
+    else if (how == u"peer")
+        pair.far->close();
+    else
+        pair.far.reset();
+    QCOMPARE(tally.total(), 0); // from the event loop
+    QTRY_COMPARE(tally.total(), 10);
+    QCOMPARE(tally.failed.value(Error::ConnectionLost), 10);
+    QVERIFY(tally.eachOnce(10));
+    QTRY_COMPARE(errors.size(), 1);
+    const auto error = errors.first().first().value<Error>();
+    if (how == u"closed" || how == u"deleted") // a socket closes when it is deleted
+        QVERIFY2(error.message().contains(u"the device was closed"), qPrintable(error.message()));
+    QCOMPARE(client.state(), Client::Unconnected);
+    auto late = client.call("hang");
+    QVERIFY(late.waitForFinished(10s));
+    QCOMPARE(late.error().code(), Error::NotConnectable);
+}
+
+void tst_OwnRoads::secondDevice()
+{
+    Client server;
+    server.bind("add", add);
+    SocketPair first;
+    SocketPair second;
+    QVERIFY(server.setDevice(second.far.get()));
+    Client client;
+    QVERIFY(client.setDevice(first.near.get()));
+    auto open = client.call("hang");
+    QTRY_COMPARE(client.state(), Client::Connected);
+    QVERIFY(client.setDevice(second.near.get()));
+    QVERIFY(!first.near->isOpen());
+    QVERIFY(open.waitForFinished(10s));
+    QCOMPARE(open.error().code(), Error::Canceled);
+    QCOMPARE(sumOf(client), 3);
+    // And none: back to where it was.
+    QVERIFY(!client.setDevice(nullptr));
+    QVERIFY(!second.near->isOpen());
+    Server other;
+    other.bind("add", add);
+    QVERIFY(other.listen(QUrl("memory:tst-ownroads")));
+    client.setUrl(other.urls().constFirst());
+    QCOMPARE(sumOf(client), 3);
+}
+
+void tst_OwnRoads::useless_data()
+{
+    QTest::addColumn<QString>("kind");
+    QTest::addColumn<QString>("what");
+    QTest::newRow("none") << "none"
+                          << "no device";
+    QTest::newRow("closed") << "closed"
+                            << "not open";
+    QTest::newRow("for reading only") << "read"
+                                      << "not open for reading and writing";
+    QTest::newRow("not sequential") << "buffer"
+                                    << "not sequential";
+}
+
+void tst_OwnRoads::useless()
+{
+    QFETCH(QString, kind);
+    QFETCH(QString, what);
+    QTcpSocket closed;
+    QBuffer buffer;
+    buffer.open(kind == u"read" ? QIODevice::ReadOnly : QIODevice::ReadWrite);
+    QIODevice *const device = kind == u"none"     ? nullptr
+                              : kind == u"closed" ? static_cast<QIODevice *>(&closed)
+                                                  : &buffer;
+    Client client;
+    QVERIFY(!client.setDevice(device));
+    auto reply = client.call("add", 1, 2);
+    QVERIFY(!reply.isFinished());
+    QVERIFY(reply.waitForFinished(10s));
+    QCOMPARE(reply.error().code(), Error::NotConnectable);
+    QVERIFY2(reply.error().message().contains(what), qPrintable(reply.error().message()));
+}
+
+void tst_OwnRoads::otherThread()
+{
+    SocketPair pair;
+    QThread thread;
+    thread.start();
+    pair.near->moveToThread(&thread);
+    Client client;
+    QVERIFY(!client.setDevice(pair.near.get()));
+    auto reply = client.call("add", 1, 2);
+    QVERIFY(reply.waitForFinished(10s));
+    QCOMPARE(reply.error().code(), Error::NotConnectable);
+    QVERIFY(reply.error().message().contains(QStringLiteral("another thread")));
+    thread.quit();
+    thread.wait();
+    QVERIFY(pair.near->isOpen());
+}
+
+void tst_OwnRoads::acceptedSession()
+{
+    Server server;
+    server.bind("add", add);
+    QVERIFY(server.listen(QUrl("memory:tst-ownroads")));
+    Client client(server.urls().constFirst());
+    QCOMPARE(sumOf(client), 3);
+    SocketPair pair;
+    QVERIFY(!server.sessions().constFirst()->setDevice(pair.near.get()));
+    QCOMPARE(sumOf(client), 3);
+    QVERIFY(pair.near->isOpen());
+}
+
+// Answers that come while a callback runs an event loop are told there.
+void tst_OwnRoads::nestedLoop()
+{
+    QTcpServer theirs;
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    Server server;
+    server.bind("add", add);
+    QVERIFY(server.listen(&theirs));
+    QTcpSocket socket;
+    socket.connectToHost(QHostAddress::LocalHost, theirs.serverPort());
+    QVERIFY(socket.waitForConnected(10'000));
+    Client client;
+    QVERIFY(client.setDevice(&socket));
+    int inner = 0;
+    bool isDone = false;
+    client.call<int>("add", 1, 2).then(this, [&](int) {
+        QEventLoop loop;
+        QTimer::singleShot(10s, &loop, &QEventLoop::quit);
+        client.call<int>("add", 3, 4).then(this, [&](int sum) {
+            inner = sum;
+            loop.quit();
+        });
+        loop.exec();
+        isDone = true;
+    });
+    QTRY_VERIFY_WITH_TIMEOUT(isDone, 20'000);
+    QCOMPARE(inner, 7);
+}
+
+void tst_OwnRoads::deviceDeletedInACallback()
+{
+    SocketPair pair;
+    Client far;
+    far.bind("add", add);
+    QVERIFY(far.setDevice(pair.far.get()));
+    Client client;
+    QVERIFY(client.setDevice(pair.near.get()));
+    int ended = 0;
+    client.call<int>("add", 1, 2).then(this, [&](int) {
+        ++ended;
+        pair.near.reset();
+    });
+    client.call("hang").onError(this, [&](const Error &) { ++ended; });
+    QTRY_COMPARE(ended, 2);
+    QTRY_COMPARE(client.state(), Client::Unconnected);
+}
+
+void tst_OwnRoads::tcpServer()
+{
+    QTcpServer theirs;
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    Server server;
+    server.bind("add", add);
+    QVERIFY(server.listen(&theirs));
+    const QUrl url = server.urls().value(0);
+    QCOMPARE(url.toString(), QStringLiteral("tcp://127.0.0.1:%1").arg(theirs.serverPort()));
+    Client client(url);
+    QCOMPARE(sumOf(client), 3);
+    QCOMPARE(server.sessions().size(), 1);
+    QVERIFY(server.sessions().constFirst()->peerAddress());
+    client.close();
+    QTRY_VERIFY(server.sessions().isEmpty());
+}
+
+void tst_OwnRoads::localServer()
+{
+    QLocalServer theirs;
+    theirs.setSocketOptions(QLocalServer::UserAccessOption);
+    QVERIFY(theirs.listen(
+            QStringLiteral("tst-ownroads-%1").arg(QCoreApplication::applicationPid())));
+    Server server;
+    server.bind("add", add);
+    int inner = 0;
+    Client client;
+    // A call in the other direction, waited for in a method.
+    server.bind("nested", this, [&] {
+        auto back = server.sessions().constFirst()->call<int>("twice", 21);
+        back.waitForFinished(10s);
+        inner = back.result();
+        return inner;
+    });
+    client.bind("twice", [](int x) { return 2 * x; });
+    QVERIFY(server.listen(&theirs));
+    QCOMPARE(server.urls(), QList<QUrl>{QUrl(QStringLiteral("local:") + theirs.fullServerName())});
+    client.setUrl(server.urls().constFirst());
+    QCOMPARE(sumOf(client), 3);
+    auto nested = client.call<int>("nested");
+    QVERIFY(nested.waitForFinished(20s));
+    QCOMPARE(nested.result(), 42);
+    QCOMPARE(server.sessions().constFirst()->peerName(), server.urls().constFirst().toString());
+    client.close();
+    QTRY_VERIFY(server.sessions().isEmpty());
+}
+
+void tst_OwnRoads::notListening()
+{
+    QTcpServer tcp;
+    QLocalServer local;
+    Server server;
+    QVERIFY(!server.listen(&tcp));
+    QCOMPARE(server.error().code(), Error::NotConnectable);
+    QVERIFY(server.error().message().contains(QStringLiteral("does not listen")));
+    QVERIFY(!server.listen(&local));
+    QVERIFY(!server.listen(static_cast<QTcpServer *>(nullptr)));
+    QVERIFY(!server.listen(static_cast<QLocalServer *>(nullptr)));
+    QVERIFY(!server.isListening());
+}
+
+// Sessions go on without the server that has accepted them.
+void tst_OwnRoads::serverDeleted()
+{
+    auto tcp = std::make_unique<QTcpServer>();
+    auto local = std::make_unique<QLocalServer>();
+    QVERIFY(tcp->listen(QHostAddress::LocalHost));
+    QVERIFY(local->listen(
+            QStringLiteral("tst-ownroads-%1").arg(QCoreApplication::applicationPid())));
+    Server server;
+    server.bind("add", add);
+    QVERIFY(server.listen(tcp.get()));
+    QVERIFY(server.listen(local.get()));
+    QCOMPARE(server.urls().size(), 2);
+    Client first(server.urls().at(0));
+    Client second(server.urls().at(1));
+    QCOMPARE(sumOf(first), 3);
+    QCOMPARE(sumOf(second), 3);
+    tcp.reset();
+    local->close();
+    QVERIFY(server.urls().isEmpty());
+    QVERIFY(!server.isListening());
+    QCOMPARE(sumOf(first), 3);
+    QCOMPARE(sumOf(second), 3);
+    local.reset();
+    QCOMPARE(sumOf(second), 3);
+    server.close();
+}
+
+void tst_OwnRoads::paused_data()
+{
+    QTest::addColumn<bool>("fromTheStart");
+    QTest::newRow("full when it begins") << true;
+    QTest::newRow("full later") << false;
+}
+
+void tst_OwnRoads::paused()
+{
+    QFETCH(bool, fromTheStart);
+    MsgpackRpc::Limits limits;
+    limits.connections = 1;
+    Server server;
+    server.setLimits(limits);
+    server.bind("add", add);
+    QVERIFY(server.listen(QUrl("memory:tst-ownroads")));
+    QTcpServer theirs;
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    if (!fromTheStart)
+        QVERIFY(server.listen(&theirs));
+    auto first = std::make_unique<Client>(server.urls().constFirst());
+    QCOMPARE(sumOf(*first), 3);
+    if (fromTheStart)
+        QVERIFY(server.listen(&theirs));
+    Client late(server.urls().at(1));
+    auto waiting = late.call<int>("add", 1, 2);
+    QCOMPARE(sumOf(*first), 3);
+    QTRY_COMPARE(late.state(), Client::Connected); // by the system
+    QCOMPARE(sumOf(*first), 3);
+    QVERIFY(!waiting.isFinished());
+    first.reset();
+    QVERIFY(waiting.waitForFinished(10s));
+    QCOMPARE(waiting.result(), 3);
+}
+
+void tst_OwnRoads::pausedLocalServer()
+{
+    MsgpackRpc::Limits limits;
+    limits.connections = 1;
+    Server server;
+    server.setLimits(limits);
+    server.bind("add", add);
+    QLocalServer theirs;
+    QVERIFY(theirs.listen(
+            QStringLiteral("tst-ownroads-%1").arg(QCoreApplication::applicationPid())));
+    QVERIFY(server.listen(&theirs));
+    auto first = std::make_unique<Client>(server.urls().constFirst());
+    QCOMPARE(sumOf(*first), 3);
+    Client late(server.urls().constFirst());
+    auto waiting = late.call<int>("add", 1, 2);
+    QTRY_COMPARE(late.state(), Client::Connected);
+    QCOMPARE(sumOf(*first), 3);
+    QVERIFY(!waiting.isFinished());
+    QCOMPARE(server.sessions().size(), 1);
+    first.reset();
+    QVERIFY(waiting.waitForFinished(10s));
+    QCOMPARE(waiting.result(), 3);
+}
+
+namespace {
+
+/// Makes sockets of its own class, as one that encrypts does.
+class Picky : public QTcpServer
+{
+public:
+    int made = 0;
+
+protected:
+    void incomingConnection(qintptr descriptor) override
+    {
+        class Socket : public QTcpSocket
+        {};
+        auto *const socket = new Socket;
+        socket->setParent(this);
+        if (!socket->setSocketDescriptor(descriptor))
+            return delete socket;
+        // Some time later, like a handshake.
+        QTimer::singleShot(10ms, socket, [this, socket] {
+            ++made;
+            addPendingConnection(socket);
+            Q_EMIT pendingConnectionAvailable({});
+        });
+    }
+};
+
+} // namespace
+
+void tst_OwnRoads::ownSockets()
+{
+    Picky picky;
+    QVERIFY(picky.listen(QHostAddress::LocalHost));
+    Server server;
+    server.bind("add", add);
+    QVERIFY(server.listen(&picky));
+    Client client(server.urls().constFirst());
+    QCOMPARE(sumOf(client), 3);
+    QCOMPARE(picky.made, 1);
+}
+
+void tst_OwnRoads::closeLeavesTheServer()
+{
+    QTcpServer theirs;
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    Server server;
+    server.bind("add", add);
+    QVERIFY(server.listen(&theirs));
+    Client client(server.urls().constFirst());
+    QCOMPARE(sumOf(client), 3);
+    server.close();
+    QVERIFY(theirs.isListening());
+    QVERIFY(server.urls().isEmpty());
+    QTRY_COMPARE(client.state(), Client::Unconnected);
+    Server second;
+    second.bind("add", [](int, int) { return 42; });
+    QVERIFY(second.listen(&theirs));
+    QCOMPARE(sumOf(client), 42);
+}
+
+// Somebody has connected before anybody was there to serve.
+void tst_OwnRoads::waitingConnections()
+{
+    QTcpServer theirs;
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(theirs.serverPort())));
+    auto reply = client.call<int>("add", 1, 2);
+    QTRY_VERIFY(theirs.hasPendingConnections());
+    QTRY_COMPARE(client.state(), Client::Connected);
+    Server server;
+    server.bind("add", add);
+    QVERIFY(server.listen(&theirs));
+    QVERIFY(reply.waitForFinished(10s));
+    QCOMPARE(reply.result(), 3);
+}
+
+QTEST_GUILESS_MAIN(tst_OwnRoads)
+
+#include "tst_ownroads.moc"
