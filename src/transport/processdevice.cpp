@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/processdevice_p.h"
+
+#include "transport/processend_p.h"
+
+namespace MsgpackRpc {
+
+ProcessDevice::ProcessDevice(std::unique_ptr<QProcess> process, std::unique_ptr<QIODevice> streams,
+                             std::shared_ptr<ProcessObserver> observer,
+                             std::chrono::milliseconds closeTime)
+    : ForwardingDevice(streams ? streams.get() : process.get()),
+      m_process(std::move(process)),
+      m_streams(std::move(streams)),
+      m_observer(std::move(observer)),
+      m_grace([this] { end(QStringLiteral("the program has closed its standard streams")); }),
+      m_closeTime(closeTime)
+{
+    setObjectName(m_process->program());
+    connect(m_process.get(), &QProcess::finished, this, &ProcessDevice::onFinished);
+    connect(m_process.get(), &QProcess::readyReadStandardError, this,
+            &ProcessDevice::onErrorOutput);
+    // What it has written before, or that it has ended, nobody says again.
+    QMetaObject::invokeMethod(this, &ProcessDevice::onErrorOutput, Qt::QueuedConnection);
+    if (m_process->state() == QProcess::NotRunning)
+        QMetaObject::invokeMethod(
+                this, [this] { onFinished(m_process->exitCode(), m_process->exitStatus()); },
+                Qt::QueuedConnection);
+}
+
+ProcessDevice::~ProcessDevice()
+{
+    ProcessDevice::close();
+}
+
+void ProcessDevice::close()
+{
+    if (!isOpen())
+        return;
+    m_grace.stop();
+    m_process->disconnect(this);
+    if (!m_streams) { // they are the process, which is not to be closed but ended
+        QIODevice::close();
+    } else {
+        ForwardingDevice::close();
+    }
+    ProcessEnd::begin(std::move(m_process), std::move(m_observer), m_closeTime);
+}
+
+// That the streams have ended is told with the reason, which is known when the child has ended.
+void ProcessDevice::innerEnded(const QString &)
+{
+    if (!hasEnded() && !m_grace.isActive())
+        m_grace.start(m_closeTime);
+}
+
+void ProcessDevice::onFinished(int exitCode, QProcess::ExitStatus status)
+{
+    m_grace.stop();
+    onErrorOutput();
+    m_observer->processFinished(exitCode, status);
+    end(status == QProcess::CrashExit
+                ? QStringLiteral("the program crashed")
+                : QStringLiteral("the program exited with code %1").arg(exitCode));
+}
+
+void ProcessDevice::onErrorOutput()
+{
+    const QByteArray bytes = m_process->readAllStandardError();
+    if (!bytes.isEmpty())
+        m_observer->processErrorOutput(bytes);
+}
+
+} // namespace MsgpackRpc
