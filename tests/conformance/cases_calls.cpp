@@ -92,6 +92,7 @@ void notifications(Run &run)
 
 void lastNotifications(Run &run)
 {
+    run.needOneServer();
     const int before = notifyCount(run, run.client());
     const auto other = run.newClient();
     for (int i = 0; i < 50; ++i)

@@ -4,6 +4,8 @@
 // and what must cost no more than a connection.
 #include "run.h"
 
+#include <QtCore/QProcess>
+#include <QtNetwork/QLocalSocket>
 #include <QtNetwork/QTcpSocket>
 
 using MsgpackRpc::Reader;
@@ -12,19 +14,28 @@ namespace Conformance {
 
 namespace {
 
-/// A plain TCP connection to the server, and the messages that come over it.
+/// A plain connection to the server, without this library, and the messages that come over it.
 class Wire
 {
 public:
     explicit Wire(Run &run) : m_run(run)
     {
         const QUrl url = run.settings().url;
-        if (url.scheme() != QLatin1String("tcp"))
-            throw Skipped{QStringLiteral("for tcp: only")};
-        m_socket.connectToHost(url.host(), quint16(url.port()));
-        const bool isConnected = m_socket.waitForConnected(int(patience()));
-        run.check(isConnected, m_socket.errorString());
-        m_socket.setSocketOption(QAbstractSocket::LowDelayOption, 1);
+        if (!run.settings().program.isEmpty())
+            start(run.settings().program);
+        else if (url.scheme() == QLatin1String("tcp"))
+            connectTcp(url);
+        else if (url.scheme() == QLatin1String("local"))
+            connectLocal(url);
+        else
+            throw Skipped{QStringLiteral("for streams to another process only")};
+    }
+    ~Wire()
+    {
+        if (m_process.state() == QProcess::NotRunning)
+            return;
+        m_process.kill();
+        m_process.waitForFinished();
     }
 
     void send(const QByteArray &hex) { write(QByteArray::fromHex(hex)); }
@@ -84,23 +95,46 @@ private:
     {
         return std::min(m_run.remaining(), m_run.settings().timeout).count();
     }
+    void connectTcp(const QUrl &url)
+    {
+        m_tcp.connectToHost(url.host(), quint16(url.port()));
+        m_run.check(m_tcp.waitForConnected(int(patience())), m_tcp.errorString());
+        m_tcp.setSocketOption(QAbstractSocket::LowDelayOption, 1);
+        m_device = &m_tcp;
+    }
+    void connectLocal(const QUrl &url)
+    {
+        m_local.connectToServer(url.path());
+        m_run.check(m_local.waitForConnected(int(patience())), m_local.errorString());
+        m_device = &m_local;
+    }
+    void start(const QStringList &program)
+    {
+        m_process.start(program.constFirst(), program.mid(1));
+        m_run.check(m_process.waitForStarted(int(patience())), m_process.errorString());
+        m_device = &m_process;
+    }
     void write(const QByteArray &bytes)
     {
-        m_socket.write(bytes);
+        m_device->write(bytes);
         bool isOpen = true;
-        while (isOpen && m_socket.bytesToWrite() > 0)
-            isOpen = m_socket.waitForBytesWritten(int(patience()));
-        m_run.check(isOpen, m_socket.errorString());
+        while (isOpen && m_device->bytesToWrite() > 0)
+            isOpen = m_device->waitForBytesWritten(int(patience()));
+        m_run.check(isOpen, m_device->errorString());
     }
     void readMore()
     {
-        const bool isReadable = m_socket.waitForReadyRead(int(patience()));
-        m_run.check(isReadable, QStringLiteral("no answer: %1").arg(m_socket.errorString()));
-        m_buffer += m_socket.readAll();
+        const bool isReadable =
+                m_device->bytesAvailable() > 0 || m_device->waitForReadyRead(int(patience()));
+        m_run.check(isReadable, QStringLiteral("no answer: %1").arg(m_device->errorString()));
+        m_buffer += m_device->readAll();
     }
 
     Run &m_run;
-    QTcpSocket m_socket;
+    QTcpSocket m_tcp;
+    QLocalSocket m_local;
+    QProcess m_process;
+    QIODevice *m_device = nullptr; // one of them
     QByteArray m_buffer;
 };
 

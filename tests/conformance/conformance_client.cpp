@@ -3,7 +3,10 @@
 // Checks a server that offers the methods of conformance_server: for those who write one in another
 // language. See doc/conformance.
 #include "commandline.h"
+#include "methods.h"
 #include "run.h"
+
+#include <MsgpackRpc/Server>
 
 #include <QtCore/QCoreApplication>
 #include <QtCore/QEventLoop>
@@ -65,6 +68,8 @@ private:
 /// Empty if a connection can be made, otherwise why not.
 QString connectionProblem(const Settings &settings)
 {
+    if (!settings.program.isEmpty())
+        return {}; // each case starts it
     Client client(settings.url);
     client.setConnectTimeout(settings.timeout);
     QString why = QStringLiteral("no connection within the timeout");
@@ -82,6 +87,21 @@ QString connectionProblem(const Settings &settings)
     loop.exec();
     return client.state() == Client::Connected ? QString() : why;
 }
+
+/// The server of a memory: URL.
+class InProcess
+{
+public:
+    bool listen(const Settings &settings)
+    {
+        m_server.setWireFormat(settings.format);
+        return m_methods.bindTo(m_server) && m_server.listen(settings.url);
+    }
+
+private:
+    Conformance::Methods m_methods;
+    MsgpackRpc::Server m_server;
+};
 
 /// Runs cases and prints what comes of them.
 class Report
@@ -133,10 +153,12 @@ public:
                 "method 7, and prints `ok NAME`, `skip NAME why` or `FAIL NAME why` for each case. "
                 "The exit status is 0 if no case fails, 1 if one does, 2 if the command line is "
                 "wrong, 3 if there is no connection."));
-        parser.addOptions(
-                {skip, only, deflate, timeout, compatibility, noInt, noOptions, cluster, listing});
-        parser.addPositionalArgument(QStringLiteral("URL"),
-                                     QStringLiteral("The server: tcp://127.0.0.1:18800"));
+        parser.addOptions({skip, only, deflate, timeout, compatibility, noInt, noOptions, cluster,
+                           program, listing});
+        parser.addPositionalArgument(
+                QStringLiteral("URL"),
+                QStringLiteral("The server: tcp://127.0.0.1:18800. With a memory: URL this program "
+                               "serves itself. With --program: a program and its arguments."));
     }
     /// What is wrong; empty if nothing is.
     QString parse(const QStringList &arguments)
@@ -145,9 +167,15 @@ public:
             return parser.errorText();
         if (parser.isSet(help) || parser.isSet(listing))
             return {};
-        if (parser.positionalArguments().size() != 1)
+        if (parser.isSet(program)) {
+            settings.program = parser.positionalArguments();
+            if (settings.program.isEmpty())
+                return QStringLiteral("A program is needed.");
+        } else if (parser.positionalArguments().size() == 1) {
+            settings.url = QUrl(parser.positionalArguments().constFirst());
+        } else {
             return QStringLiteral("One URL is needed.");
-        settings.url = QUrl(parser.positionalArguments().constFirst());
+        }
         const auto option = Conformance::deflateOption(parser.value(deflate));
         if (!option)
             return QStringLiteral("--deflate takes none, both, tx or rx.");
@@ -158,6 +186,8 @@ public:
         settings.isCluster = parser.isSet(cluster);
         if (!settings.options && settings.isCluster)
             return QStringLiteral("--cluster and --no-options exclude each other.");
+        if (settings.isCluster && parser.isSet(program))
+            return QStringLiteral("--program and --cluster exclude each other.");
         settings.integerMethods = !parser.isSet(noInt);
         if (parser.isSet(compatibility))
             settings.format = MsgpackRpc::WireFormat::Compatibility;
@@ -200,6 +230,10 @@ public:
     const QCommandLineOption cluster{
             QStringLiteral("cluster"),
             QStringLiteral("The server is a node of a cluster, and offers who and back too.")};
+    const QCommandLineOption program{
+            QStringLiteral("program"),
+            QStringLiteral("Starts the server for each client, and talks to it over its standard "
+                           "streams. Its own options follow --.")};
     const QCommandLineOption listing{QStringLiteral("list"),
                                      QStringLiteral("Lists the cases and what they check.")};
 };
@@ -219,6 +253,9 @@ int main(int argc, char *argv[])
     if (line.parser.isSet(line.listing))
         return list();
 
+    InProcess inProcess;
+    if (line.settings.url.scheme() == QLatin1String("memory") && !inProcess.listen(line.settings))
+        return EXIT_FAILURE;
     const QString problem = connectionProblem(line.settings);
     if (!problem.isEmpty()) {
         QTextStream(stderr) << line.settings.url.toString() << ": " << problem << Qt::endl;

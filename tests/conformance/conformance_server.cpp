@@ -3,23 +3,13 @@
 // Serves the methods that conformance_client calls: for those who write a client in another
 // language. See doc/conformance.
 #include "commandline.h"
+#include "methods.h"
 #include "quitonsignal.h"
-#include "rawvalue.h"
 
-#include <MsgpackRpc/CallContext>
 #include <MsgpackRpc/Cluster>
-#include <MsgpackRpc/Responder>
 #include <MsgpackRpc/Server>
 
-#include <QtCore/QTimer>
-
-using Conformance::RawValue;
-using MsgpackRpc::CallContext;
-using MsgpackRpc::Error;
-using MsgpackRpc::ErrorException;
-using MsgpackRpc::IncomingCall;
-using MsgpackRpc::Responder;
-using MsgpackRpc::Session;
+using Conformance::Methods;
 using MsgpackRpc::TransportOption;
 using MsgpackRpc::WireFormat;
 
@@ -30,66 +20,8 @@ struct Settings
     QList<QUrl> urls;
     std::optional<TransportOption> deflate;
     bool isCluster = false;
+    bool isChild = false; // over the standard streams
     WireFormat format = WireFormat::Modern;
-};
-
-class Methods : public QObject
-{
-public:
-    template<typename Endpoint>
-    bool bindTo(Endpoint &endpoint)
-    {
-        endpoint.objectDispatcher().setFallback([this](IncomingCall &call) { return poke(call); });
-        const auto echo = [](const RawValue &value) { return value; };
-        return endpoint.bind("echo", echo) && endpoint.bind(7, echo)
-               && endpoint.bind("add", this, &Methods::add)
-               && endpoint.bind("sleep", this, &Methods::sleep)
-               && endpoint.bind("fail", this, &Methods::fail)
-               && endpoint.bind("notify_count", this, &Methods::notifyCount)
-               && endpoint.bind("who", this, &Methods::who)
-               && endpoint.bind("back", this, &Methods::back);
-    }
-
-private:
-    qint64 add(qint64 a, qint64 b)
-    {
-        const qint64 sum = qint64(quint64(a) + quint64(b));
-        if ((a < 0) == (b < 0) && (sum < 0) != (a < 0))
-            throw ErrorException("the sum does not fit into 64 bits");
-        return sum;
-    }
-    void sleep(int ms, const Responder &responder)
-    {
-        constexpr int Longest = 600'000;
-        if (ms < 0 || ms > Longest)
-            throw ErrorException("sleep(ms) takes 0 to 600000");
-        QTimer::singleShot(ms, this, [ms, responder] { responder.result(ms); });
-    }
-    void fail(const QVariant &error) { CallContext::current().setError(error); }
-    int notifyCount() const { return m_notifications; }
-    static Session *caller() { return CallContext::current().session().session(); }
-    QVariant who() const
-    {
-        const auto address = caller()->address();
-        return address ? address->toString() : QVariant();
-    }
-    void back(const RawValue &value, const Responder &responder)
-    {
-        caller()->call<RawValue>("echo", value)
-                .then(this, [responder](const RawValue &echoed) { responder.result(echoed); })
-                .onError(this, [responder](const Error &error) { responder.error(error); });
-    }
-    // Takes any number of arguments, which no bound function does.
-    bool poke(IncomingCall &call)
-    {
-        if (call.isNumber() || call.method() != "poke")
-            return false;
-        m_notifications += call.isNotification() ? 1 : 0;
-        call.reply();
-        return true;
-    }
-
-    int m_notifications = 0;
 };
 
 template<typename Endpoint>
@@ -121,6 +53,16 @@ int serve(Endpoint &endpoint, const Settings &settings)
     return QCoreApplication::exec();
 }
 
+bool listenAsChild(MsgpackRpc::Server &server)
+{
+    QObject::connect(&server, &MsgpackRpc::Server::standardStreamsEnded,
+                     QCoreApplication::instance(), &QCoreApplication::quit);
+    if (server.listenOnStandardStreams())
+        return true;
+    QTextStream(stderr) << server.error().message() << Qt::endl;
+    return false;
+}
+
 int serve(const Settings &settings)
 {
     if (settings.isCluster) {
@@ -130,6 +72,8 @@ int serve(const Settings &settings)
     }
     MsgpackRpc::Server server;
     server.setAcceptedOptions(settings.deflate.value_or(TransportOption::Deflate));
+    if (settings.isChild && !listenAsChild(server))
+        return EXIT_FAILURE;
     return serve(server, settings);
 }
 
@@ -161,7 +105,11 @@ int main(int argc, char *argv[])
     const QCommandLineOption compatibility(
             QStringLiteral("compatibility"),
             QStringLiteral("Writes the MessagePack of 2010. Echoed values are left as they come."));
-    parser.addOptions({deflate, cluster, compatibility});
+    const QCommandLineOption child(
+            QStringLiteral("child"),
+            QStringLiteral("Serves whoever has started this, over its standard streams, until they "
+                           "end. No URL is needed then."));
+    parser.addOptions({deflate, cluster, compatibility, child});
     parser.addPositionalArgument(QStringLiteral("URL…"),
                                  QStringLiteral("Where to listen: tcp://127.0.0.1:0"));
     if (!parser.parse(app.arguments()))
@@ -172,13 +120,17 @@ int main(int argc, char *argv[])
     Settings settings;
     for (const QString &url : parser.positionalArguments())
         settings.urls += QUrl(url);
-    if (settings.urls.isEmpty())
+    settings.isChild = parser.isSet(child);
+    if (settings.urls.isEmpty() && !settings.isChild)
         return Conformance::usageError(parser, QStringLiteral("A URL to listen at is missing."));
     settings.deflate = Conformance::deflateOption(parser.value(deflate));
     if (parser.isSet(deflate) && !settings.deflate)
         return Conformance::usageError(parser,
                                        QStringLiteral("--deflate takes none, both, tx or rx."));
     settings.isCluster = parser.isSet(cluster);
+    if (settings.isCluster && settings.isChild)
+        return Conformance::usageError(parser,
+                                       QStringLiteral("--cluster and --child exclude each other."));
     if (parser.isSet(compatibility))
         settings.format = WireFormat::Compatibility;
     return serve(settings);

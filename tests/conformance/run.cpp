@@ -23,6 +23,8 @@ std::unique_ptr<Client> Run::newClient() const
     client->setTimeout(m_settings.timeout);
     client->setTransportOption(m_settings.option);
     client->setWireFormat(m_settings.format);
+    if (!m_settings.program.isEmpty())
+        client->startProcess(m_settings.program.constFirst(), m_settings.program.mid(1));
     return client;
 }
 
@@ -65,6 +67,12 @@ void Run::needCluster() const
 {
     if (!m_settings.isCluster)
         throw Skipped{QStringLiteral("for --cluster")};
+}
+
+void Run::needOneServer() const
+{
+    if (!m_settings.program.isEmpty())
+        throw Skipped{QStringLiteral("each client starts a server of its own")};
 }
 
 void Run::needRoom(qsizetype bytes) const

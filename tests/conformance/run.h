@@ -13,6 +13,7 @@ namespace Conformance {
 struct Settings
 {
     QUrl url;
+    QStringList program; ///< with its arguments: a child to be started, in place of the URL
     MsgpackRpc::TransportOption option;
     MsgpackRpc::WireFormat format = MsgpackRpc::WireFormat::Modern;
     bool integerMethods = true;
@@ -97,6 +98,8 @@ public:
     void needOptions() const;
     /// Throws Skipped if so many bytes do not go into one message: over UDP it is a datagram.
     void needRoom(qsizetype bytes) const;
+    /// Throws Skipped if each client has a server of its own.
+    void needOneServer() const;
     /// Throws Skipped if the server is no node of a cluster.
     void needCluster() const;
 

@@ -34,6 +34,8 @@ private Q_SLOTS:
     void cannotConnect();
 
 private:
+    QTemporaryDir m_folder;
+
     static QString server() { return QStringLiteral(CONFORMANCE_SERVER); }
     static QString client() { return QStringLiteral(CONFORMANCE_CLIENT); }
     static QStringList starting(const QStringList &lines, const QString &outcome)
@@ -45,6 +47,8 @@ private:
 namespace {
 
 const QString AnyPort = QStringLiteral("tcp://127.0.0.1:0");
+const QString LocalUrl = QStringLiteral("local:"); // somewhere
+const QString MemoryUrl = QStringLiteral("memory:conformance");
 
 QStringList words(const QString &text)
 {
@@ -82,6 +86,19 @@ void tst_Conformance::agree_data()
                          << "" << Udp + Cluster;
     QTest::newRow("UDP, both") << "udp://[::1]:0"
                                << "--deflate both" << Udp + Cluster;
+    // The same suite over every other road. Whoever adds one adds a row.
+    constexpr int Memory = 13; // cases that need another process
+    constexpr int Process = 1; // that need one server for two clients
+    QTest::newRow("local") << LocalUrl << "" << Cluster;
+    QTest::newRow("local, both") << LocalUrl << "--deflate both" << Cluster;
+    QTest::newRow("memory") << MemoryUrl << "" << Memory + Cluster;
+    QTest::newRow("memory, both") << MemoryUrl << "--deflate both" << Memory + Cluster;
+    QTest::newRow("process") << "--child"
+                             << "" << Process + Cluster;
+    QTest::newRow("process, both") << "--child"
+                                   << "--deflate both" << Process + Cluster;
+    QTest::newRow("process of 2010") << "--child --compatibility"
+                                     << "--compatibility" << 2 + Process + Cluster;
     QTest::newRow("node") << "--cluster"
                           << "--cluster" << 0;
     QTest::newRow("nodes with options") << "--cluster --deflate tx"
@@ -97,13 +114,20 @@ void tst_Conformance::agree()
     QFETCH(const QString, serverArguments);
     QFETCH(const QString, clientArguments);
     QFETCH(const int, skipped);
-    QStringList arguments = words(serverArguments);
-    if (!serverArguments.contains("://"))
-        arguments += AnyPort;
-    Program peer(server(), arguments);
-    const QUrl url = peer.waitForUrl();
-    QVERIFY(url.port() > 0);
-    Program run(client(), words(clientArguments) << url.toString());
+    std::unique_ptr<Program> peer; // unless the client starts it, or is it
+    QStringList where = words(serverArguments);
+    if (serverArguments.contains("--child")) {
+        where = QStringList{"--program", "--", server()} + where;
+    } else if (!serverArguments.startsWith("memory:")) {
+        if (serverArguments == LocalUrl)
+            where = QStringList{LocalUrl + m_folder.filePath("socket")};
+        else if (!serverArguments.contains("://"))
+            where += AnyPort;
+        peer = std::make_unique<Program>(server(), where);
+        where = QStringList{peer->waitForUrl().toString()};
+        QVERIFY(!where.constFirst().isEmpty());
+    }
+    Program run(client(), words(clientArguments) << where);
     QVERIFY(run.waitForEnd());
     QVERIFY2(run.status() == 0, qPrintable(run.lines().filter("FAIL").join(u'\n')));
     QCOMPARE(starting(run.lines(), "skip").size(), skipped);
@@ -215,6 +239,8 @@ void tst_Conformance::clientUsage_data()
     QTest::newRow("unknown case") << "--skip echo-nil,nonsense tcp://127.0.0.1:1";
     QTest::newRow("contradiction") << "--deflate both --no-options tcp://127.0.0.1:1";
     QTest::newRow("another contradiction") << "--cluster --no-options tcp://127.0.0.1:1";
+    QTest::newRow("no program") << "--program";
+    QTest::newRow("a program is no node") << "--program --cluster conformance_server";
     QTest::newRow("no number") << "--timeout soon tcp://127.0.0.1:1";
     QTest::newRow("too short a time") << "--timeout 10 tcp://127.0.0.1:1";
 }
@@ -236,6 +262,7 @@ void tst_Conformance::serverUsage_data()
     QTest::newRow("no URL") << "" << 2;
     QTest::newRow("unknown option") << "--nonsense tcp://127.0.0.1:0" << 2;
     QTest::newRow("unknown deflate") << "--deflate maybe tcp://127.0.0.1:0" << 2;
+    QTest::newRow("a child is no node") << "--child --cluster" << 2;
     QTest::newRow("unknown scheme") << "gopher://127.0.0.1:0" << 1;
     QTest::newRow("somebody else's address") << "tcp://192.0.2.1:0" << 1;
 }

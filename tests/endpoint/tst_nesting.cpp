@@ -9,6 +9,7 @@
 
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QEventLoop>
+#include <QtCore/QTemporaryDir>
 #include <QtCore/QTimer>
 #include <QtTest/QTest>
 
@@ -46,6 +47,8 @@ private Q_SLOTS:
 
 private:
     void addUrls();
+
+    QTemporaryDir m_folder;
 };
 
 void tst_Nesting::addUrls()
@@ -53,7 +56,8 @@ void tst_Nesting::addUrls()
     QTest::addColumn<QUrl>("url");
     QTest::newRow("tcp") << QUrl("tcp://127.0.0.1:0");
     QTest::newRow("memory") << QUrl("memory:nesting");
-    QTest::newRow("local") << QUrl("local:msgpackrpc-tst-nesting");
+    QTest::newRow("local") << QUrl(QStringLiteral("local:")
+                                   + m_folder.filePath(QStringLiteral("socket")));
 }
 
 void tst_Nesting::callback_data()
