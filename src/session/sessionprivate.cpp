@@ -4,6 +4,7 @@
 #include "base/currentthread_p.h"
 #include "base/logging_p.h"
 #include "session/sessionresponder_p.h"
+#include "transport/datagramdevice_p.h"
 
 #include <QtCore/QCoreApplication>
 #include <QtCore/QRandomGenerator>
@@ -19,6 +20,12 @@ namespace {
 constexpr qint64 TickMilliseconds = 20;
 // Deadlines are kept in 32 bits.
 constexpr qint64 LongestTimeout = 0x7fffffff - 1;
+
+// Whoever would answer a datagram in the peer's place has to guess the id.
+quint32 randomId()
+{
+    return 1 + QRandomGenerator::system()->bounded(0x7fffffffu);
+}
 
 // All of them have ended before the first is told: its callback may cancel another, wait for it or run an event loop.
 void endCalls(const std::vector<CallTable::Call> &calls, const Error &error)
@@ -42,6 +49,8 @@ std::unique_ptr<SessionPrivate> SessionPrivate::accepted(std::unique_ptr<QIODevi
     d->isPassive = true;
     d->m_only = 0; // with the options that the peer asks for
     d->state = Session::Connected;
+    if (qobject_cast<DatagramDevice *>(device.get()) != nullptr)
+        d->calls.setNextId(randomId());
     d->m_transports[0] = std::make_unique<Transport>(*d, d->settings, std::move(device));
     d->lastPeer = d->m_transports[0]->connection()->peerAddress();
     d->lastPeerName = d->m_transports[0]->connection()->peerName();
@@ -305,7 +314,6 @@ qsizetype SessionPrivate::bytesToWrite() const
     return bytes;
 }
 
-// Whoever would answer in the peer's place has to guess the id.
 void SessionPrivate::setUrl(const QUrl &url)
 {
     if (settings.connector)
@@ -313,7 +321,7 @@ void SessionPrivate::setUrl(const QUrl &url)
     m_only = isPassive ? 0 : -1;
     settings.url = url;
     if (!isMsgidSet && url.scheme() == QLatin1String("udp"))
-        calls.setNextId(1 + QRandomGenerator::system()->bounded(0x7fffffffu));
+        calls.setNextId(randomId());
 }
 
 void SessionPrivate::setConnector(std::function<std::unique_ptr<Connector>()> connector,

@@ -61,7 +61,7 @@ DatagramConnection::DatagramConnection(std::unique_ptr<DatagramDevice> device, R
         m_form.maximum = std::min(m_form.maximum, m_replyBytes);
     m_peerAddress = m_device->peer();
     m_peerName = m_peerAddress->toString();
-    m_device->setReceiver([this](QByteArrayView datagram) { received(datagram); });
+    m_device->setReceiver(this);
 }
 
 DatagramConnection::~DatagramConnection() = default;
@@ -73,24 +73,26 @@ bool DatagramConnection::isHeldBack() const
     return m_role == Passive && !m_device->isLocal() && m_replyBytes < DatagramDevice::MostIPv6;
 }
 
-void DatagramConnection::received(QByteArrayView datagram)
+// A passive side's datagrams are read by who listens.
+qsizetype DatagramConnection::datagramReceived(QByteArrayView datagram)
+{
+    const Running running(this);
+    Message message;
+    const DatagramReader::Result result =
+            m_reader.read(datagram, message, TransportOption(), m_mayInflate);
+    const qsizetype inflated = m_reader.inflatedBytes();
+    if (result == DatagramReader::Complete)
+        datagramRead(message);
+    else
+        m_device->drop(DatagramDrops::reasonFor(result), m_reader.error());
+    return inflated;
+}
+
+void DatagramConnection::datagramRead(Message &message)
 {
     if (m_handler == nullptr)
         return;
     const Running running(this);
-    Message message;
-    const DatagramReader::Result result = m_reader.read(datagram, message, m_mayInflate);
-    if (result != DatagramReader::Complete) {
-        m_device->drop(result == DatagramReader::OverLimit ? DatagramDrops::OverLimit
-                                                           : DatagramDrops::Malformed,
-                       m_reader.error());
-        return;
-    }
-    if (m_role == Active && !m_reader.option().isDefault()) {
-        m_device->drop(DatagramDrops::NotAccepted,
-                       QStringLiteral("an OPTION message from the accepting side"));
-        return;
-    }
     if (m_isPaused && message.type != Message::Response) {
         m_device->drop(DatagramDrops::NoRoom, QStringLiteral("too many requests are in work"));
         return;

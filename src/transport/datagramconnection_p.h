@@ -27,7 +27,7 @@ struct DatagramForm
 
 /// Messages over datagrams, one each (doc/protocol, "UDP"). Nothing that arrives can end it: what is not right is
 /// dropped and counted. What the system does not take is lost, as it may be on the way.
-class DatagramConnection final : public Connection
+class DatagramConnection final : public Connection, private DatagramReceiver
 {
     Q_OBJECT
 
@@ -47,7 +47,8 @@ public:
     qint64 lastHeard() const override { return m_lastHeard; }
 
 private:
-    void received(QByteArrayView datagram);
+    qsizetype datagramReceived(QByteArrayView datagram) override;
+    void datagramRead(Message &message) override;
     void sendNext();
     bool isHeldBack() const;
     void endDevice() override;

@@ -33,12 +33,4 @@ void DatagramDevice::drop(DatagramDrops::Reason reason, const QString &what)
     m_drops.add(reason, peer().toString(), what);
 }
 
-// A copy: it may be replaced while it runs.
-void DatagramDevice::receive(QByteArrayView datagram)
-{
-    const Receiver receiver = m_receiver;
-    if (receiver)
-        receiver(datagram);
-}
-
 } // namespace MsgpackRpc

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "wire/datagram_p.h"
+
 #include <MsgpackRpc/address.h>
 #include <MsgpackRpc/options.h>
 
 #include <QtCore/QIODevice>
 
-#include <functional>
 #include <optional>
 
 namespace MsgpackRpc {
@@ -17,6 +18,13 @@ class DatagramDrops
 {
 public:
     enum Reason : quint8 { Malformed, OverLimit, NotAccepted, NoRoom, NotSent };
+    /// Why a datagram that was read with \a result is dropped.
+    static Reason reasonFor(DatagramReader::Result result)
+    {
+        return result == DatagramReader::OverLimit     ? OverLimit
+               : result == DatagramReader::NotAccepted ? NotAccepted
+                                                       : Malformed;
+    }
 
     /// One more, from or for \a peer.
     void add(Reason reason, const QString &peer, const QString &what);
@@ -29,6 +37,21 @@ private:
     quint8 m_told = 0; // bits
 };
 
+/// Who gets what arrives at a DatagramDevice; may close it meanwhile.
+class DatagramReceiver
+{
+public:
+    /// A datagram that is still to be read. Returns how many bytes were inflated for that.
+    virtual qsizetype datagramReceived(QByteArrayView datagram) = 0;
+    /// The message of a datagram that somebody had to read to know whose it is.
+    virtual void datagramRead(Message &message) = 0;
+
+protected:
+    DatagramReceiver() = default;
+    ~DatagramReceiver() = default;
+    Q_DISABLE_COPY_MOVE(DatagramReceiver)
+};
+
 /// Datagrams to and from one peer. A QIODevice, so that connectors and listeners hand it over like any other, but one
 /// that is used by send() and the receiver alone.
 class DatagramDevice : public QIODevice
@@ -36,8 +59,6 @@ class DatagramDevice : public QIODevice
     Q_OBJECT
 
 public:
-    using Receiver = std::function<void(QByteArrayView)>;
-
     /// Bytes that one datagram can have over IPv4 and over IPv6: 65 535 without the headers.
     static constexpr qsizetype MostIPv4 = 65'507;
     static constexpr qsizetype MostIPv6 = 65'527;
@@ -58,15 +79,24 @@ public:
     virtual void drop(DatagramDrops::Reason reason, const QString &what);
     /// Datagrams that were dropped.
     quint64 datagramsDropped() const noexcept { return m_drops.count(); }
-    /// Who gets what arrives; may close this.
-    void setReceiver(Receiver receiver) { m_receiver = std::move(receiver); }
+    /// Who gets what arrives: \a receiver must live while it is told. Null for nobody.
+    void setReceiver(DatagramReceiver *receiver) { m_receiver = receiver; }
 
     bool isSequential() const override { return true; }
 
 protected:
     DatagramDevice();
-    /// Hands \a datagram to the receiver.
-    void receive(QByteArrayView datagram);
+    /// Hands \a datagram to the receiver. Returns how many bytes were inflated for it.
+    qsizetype receive(QByteArrayView datagram)
+    {
+        return m_receiver != nullptr ? m_receiver->datagramReceived(datagram) : 0;
+    }
+    /// The same with one that was read.
+    void receive(Message &message)
+    {
+        if (m_receiver != nullptr)
+            m_receiver->datagramRead(message);
+    }
     qint64 readData(char *, qint64) override { return -1; }
     qint64 writeData(const char *data, qint64 size) override
     {
@@ -76,7 +106,7 @@ protected:
     DatagramDrops m_drops;
 
 private:
-    Receiver m_receiver;
+    DatagramReceiver *m_receiver = nullptr;
 };
 
 } // namespace MsgpackRpc

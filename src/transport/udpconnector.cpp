@@ -30,13 +30,11 @@ Address UdpDevice::peer() const
 
 bool UdpDevice::send(const QByteArray &datagram)
 {
-    const qint64 sent = m_socket.write(datagram);
-    if (sent == datagram.size())
+    if (m_socket.write(datagram) == datagram.size())
         return true;
-    // The answer to one before: nobody listens there. It may still be that somebody will.
-    if (m_socket.error() == QAbstractSocket::ConnectionRefusedError)
-        return m_socket.write(datagram) == datagram.size();
-    return false;
+    // The system tells now that nobody listened for one before, and has not sent this one; QUdpSocket does not say that
+    // this is why. It may still be that somebody listens now.
+    return m_socket.write(datagram) == datagram.size();
 }
 
 void UdpDevice::close()
@@ -51,14 +49,17 @@ void UdpDevice::onReadyRead()
     const QPointer<UdpDevice> guard(this);
     TurnBudget budget;
     QByteArray buffer(MostIPv6 + 1, Qt::Uninitialized);
+    qsizetype inflated = 0;
     do {
+        inflated = 0;
         const qint64 size = m_socket.readDatagram(buffer.data(), buffer.size());
         if (size >= 0)
-            receive(QByteArrayView(buffer.constData(), size));
+            inflated = receive(QByteArrayView(buffer.constData(), size));
         else if (m_socket.error() == QAbstractSocket::ConnectionRefusedError)
             qCDebug(lcTransport).noquote()
                     << "nobody listens at" << peer().toString() << "at present";
-    } while (guard && isOpen() && budget.takeMessage() && m_socket.hasPendingDatagrams());
+    } while (guard && isOpen() && budget.takeMessage() && budget.takeBytes(inflated)
+             && m_socket.hasPendingDatagrams());
 }
 
 UdpConnector::UdpConnector(const TransportSettings &settings)

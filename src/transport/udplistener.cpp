@@ -21,8 +21,15 @@ UdpPeer::UdpPeer(UdpListener *listener, std::shared_ptr<QUdpSocket> socket, cons
 
 UdpPeer::~UdpPeer()
 {
-    if (m_listener)
-        m_listener->forget(m_source);
+    UdpPeer::close();
+}
+
+// Not only when it is deleted, which a handler that runs puts off: what comes from the source now is for another session.
+void UdpPeer::close()
+{
+    if (const QPointer<UdpListener> listener = std::exchange(m_listener, nullptr))
+        listener->forget(m_source);
+    DatagramDevice::close();
 }
 
 bool UdpPeer::send(const QByteArray &datagram)
@@ -88,32 +95,34 @@ void UdpListener::onReadyRead()
     const std::shared_ptr<QUdpSocket> socket = m_socket;
     TurnBudget budget;
     QByteArray buffer(DatagramDevice::MostIPv6 + 1, Qt::Uninitialized);
+    qsizetype inflated = 0;
     do {
         UdpSource source;
         const qint64 size =
                 socket->readDatagram(buffer.data(), buffer.size(), &source.host, &source.port);
-        if (size >= 0)
-            route(QByteArrayView(buffer.constData(), size), source);
-    } while (guard && !m_url.isEmpty() && budget.takeMessage() && socket->hasPendingDatagrams());
+        inflated = size >= 0 ? read(QByteArrayView(buffer.constData(), size), source) : 0;
+    } while (guard && !m_url.isEmpty() && budget.takeMessage() && budget.takeBytes(inflated)
+             && socket->hasPendingDatagrams());
 }
 
-// Read here to know whose it is; a session is made for a whole message only.
-void UdpListener::route(QByteArrayView datagram, UdpSource source)
+// Read here to know whose it is; a session is made for a whole message only. Returns how many bytes were inflated.
+qsizetype UdpListener::read(QByteArrayView datagram, UdpSource source)
 {
     if (!m_reader)
         m_reader = std::make_unique<DatagramReader>(settings().limits);
     Message message;
-    const DatagramReader::Result result = m_reader->read(datagram, message, false);
-    if (result != DatagramReader::Complete)
-        return drop(result == DatagramReader::OverLimit ? DatagramDrops::OverLimit
-                                                        : DatagramDrops::Malformed,
-                    source, m_reader->error());
+    const DatagramReader::Result result = m_reader->read(datagram, message, settings().accepted);
+    const qsizetype inflated = m_reader->inflatedBytes();
     source.option = m_reader->option();
-    const TransportOption accepted = settings().accepted;
-    if ((source.option.tx.deflate() && !accepted.testFlag(TransportOption::RxDeflate))
-        || (source.option.rx.deflate() && !accepted.testFlag(TransportOption::TxDeflate)))
-        return drop(DatagramDrops::NotAccepted, source,
-                    QStringLiteral("an OPTION message that asks for more than is accepted"));
+    if (result == DatagramReader::Complete)
+        route(message, source); // may delete this
+    else
+        drop(DatagramDrops::reasonFor(result), source, m_reader->error());
+    return inflated;
+}
+
+void UdpListener::route(Message &message, const UdpSource &source)
+{
     UdpPeer *peer = m_peers.value(source);
     if (peer == nullptr) {
         // An answer is not asked for by anyone that is not known any more.
@@ -130,7 +139,7 @@ void UdpListener::route(QByteArrayView datagram, UdpSource source)
             return drop(DatagramDrops::NoRoom, source,
                         QStringLiteral("there is no room for another session"));
     }
-    peer->take(datagram);
+    peer->take(message);
 }
 
 } // namespace MsgpackRpc

@@ -45,9 +45,10 @@ public:
     Address peer() const override { return Address(m_source.host, m_source.port); }
     ExchangeOption option() const override { return m_source.option; }
     bool send(const QByteArray &datagram) override;
+    void close() override;
     void drop(DatagramDrops::Reason reason, const QString &what) override;
     /// Something has come from the source.
-    void take(QByteArrayView datagram) { receive(datagram); }
+    void take(Message &message) { receive(message); }
 
 private:
     QPointer<UdpListener> m_listener;
@@ -78,7 +79,8 @@ public:
 
 private:
     void onReadyRead();
-    void route(QByteArrayView datagram, UdpSource source);
+    qsizetype read(QByteArrayView datagram, UdpSource source);
+    void route(Message &message, const UdpSource &source);
 
     std::shared_ptr<QUdpSocket> m_socket;
     std::unique_ptr<DatagramReader> m_reader;

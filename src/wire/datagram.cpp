@@ -15,7 +15,7 @@ constexpr qsizetype InflateStep = 64 * 1024;
 } // namespace
 
 DatagramReader::DatagramReader(const Limits &limits)
-    : m_scanner(limits), m_inflatedBytes(limits.inflatedBytes)
+    : m_scanner(limits), m_maxInflated(limits.inflatedBytes)
 {
 }
 
@@ -26,17 +26,23 @@ DatagramReader::Result DatagramReader::refuse(Result result, const QString &why)
 }
 
 // SESSION comes before OPTION, each once.
-bool DatagramReader::takePrefix(const Message &message)
+DatagramReader::Result DatagramReader::takePrefix(const Message &message, TransportOption accepted)
 {
     if (message.type == Message::Session && m_address.isNull() && !m_hasOption) {
         m_address = message.address;
-        return true;
+        return Complete;
     }
     if (message.type != Message::Option || m_hasOption)
-        return false;
+        return refuse(Malformed,
+                      QStringLiteral("SESSION and OPTION messages repeated or out of order"));
     m_hasOption = true;
     m_option = message.option;
-    return true;
+    const ExchangeOption mine = m_option.reversed();
+    if ((mine.rx.deflate() && !accepted.testFlag(TransportOption::RxDeflate))
+        || (mine.tx.deflate() && !accepted.testFlag(TransportOption::TxDeflate)))
+        return refuse(NotAccepted,
+                      QStringLiteral("an OPTION message that asks for more than is accepted"));
+    return Complete;
 }
 
 DatagramReader::Result DatagramReader::accept(const char *data, Message &message)
@@ -45,8 +51,10 @@ DatagramReader::Result DatagramReader::accept(const char *data, Message &message
     return message.fault == Message::Fatal ? refuse(Malformed, message.faultText) : Complete;
 }
 
-DatagramReader::Result DatagramReader::read(QByteArrayView bytes, Message &message, bool mayInflate)
+DatagramReader::Result DatagramReader::read(QByteArrayView bytes, Message &message,
+                                            TransportOption accepted, bool mayInflate)
 {
+    m_inflated = 0;
     m_option = {};
     m_address = {};
     m_hasOption = false;
@@ -68,9 +76,9 @@ DatagramReader::Result DatagramReader::read(QByteArrayView bytes, Message &messa
                              : refuse(Malformed,
                                       QStringLiteral("%1 bytes after the message").arg(rest));
         }
-        if (!takePrefix(message))
-            return refuse(Malformed,
-                          QStringLiteral("SESSION and OPTION messages repeated or out of order"));
+        const Result prefix = takePrefix(message, accepted);
+        if (prefix != Complete)
+            return prefix;
         bytes = bytes.sliced(m_scanner.size());
     }
 }
@@ -94,10 +102,11 @@ DatagramReader::Result DatagramReader::readPlain(QByteArrayView bytes, Message &
 // Makes room for more of an inflated message, within the limit.
 DatagramReader::Result DatagramReader::grow(QByteArray &frame, qsizetype &size)
 {
-    const qsizetype wanted = std::min(std::max(FirstFrame, size * 2), m_inflatedBytes);
+    const qsizetype wanted = std::min(std::max(FirstFrame, size * 2), m_maxInflated);
     if (wanted <= size)
-        return refuse(OverLimit, QStringLiteral("a message that inflates to more than %1 bytes")
-                                         .arg(m_inflatedBytes));
+        return refuse(
+                OverLimit,
+                QStringLiteral("a message that inflates to more than %1 bytes").arg(m_maxInflated));
     frame.resize(wanted);
     return Complete;
 }
@@ -116,19 +125,20 @@ DatagramReader::Result DatagramReader::readDeflated(QByteArrayView bytes, Messag
     Scanner::Result scanned = Scanner::NeedMore;
     while (scanned == Scanner::NeedMore) {
         char probe;
-        const bool isFull = size == m_inflatedBytes;
+        const bool isFull = size == m_maxInflated;
         if (!isFull && size == frame.size() && grow(frame, size) != Complete)
             return OverLimit;
         char *const to = isFull ? &probe : frame.data() + size;
         const qsizetype room = isFull ? 1 : std::min(frame.size() - size, InflateStep);
         const qsizetype inflated = m_inflater->read(to, room);
+        m_inflated += std::max<qsizetype>(inflated, 0);
         if (inflated < 0)
             return refuse(Malformed, m_inflater->error());
         if (inflated == 0)
             return refuse(Malformed, QStringLiteral("an incomplete compressed message"));
         if (isFull)
             return refuse(OverLimit, QStringLiteral("a message that inflates to more than %1 bytes")
-                                             .arg(m_inflatedBytes));
+                                             .arg(m_maxInflated));
         const char *pos = to;
         scanned = m_scanner.scan(pos, to + inflated);
         size += inflated;

@@ -19,20 +19,25 @@ public:
     enum Result : quint8 {
         Complete,
         Malformed, ///< not a datagram of the protocol
-        OverLimit ///< more than one of the limits allows
+        OverLimit, ///< more than one of the limits allows
+        NotAccepted ///< its OPTION message asks for more than is accepted; nothing was inflated
     };
 
     explicit DatagramReader(const Limits &limits);
 
     /// Reads \a bytes. What \a message points to holds as long as they do; a compressed one has a frame of its own.
-    /// \a mayInflate says whether a compressed message is expected though no OPTION message announces it.
-    Result read(QByteArrayView bytes, Message &message, bool mayInflate);
+    /// An OPTION message may ask this side for \a accepted. \a mayInflate says whether a compressed message is expected
+    /// though no OPTION message announces it.
+    Result read(QByteArrayView bytes, Message &message, TransportOption accepted,
+                bool mayInflate = false);
     /// What the last datagram's OPTION message asked for, from its sender's point of view.
     ExchangeOption option() const noexcept { return m_option; }
     /// The address in the last datagram's SESSION message; null if there was none.
     QByteArrayView address() const noexcept { return m_address; }
     /// What was wrong, after anything but Complete.
     QString error() const { return m_error; }
+    /// Bytes that the last datagram was inflated to, whatever came of it: what reading it has cost.
+    qsizetype inflatedBytes() const noexcept { return m_inflated; }
 
 private:
     Result readPlain(QByteArrayView bytes, Message &message);
@@ -40,11 +45,12 @@ private:
     Result grow(QByteArray &frame, qsizetype &size);
     Result accept(const char *data, Message &message);
     Result refuse(Result result, const QString &why);
-    bool takePrefix(const Message &message);
+    Result takePrefix(const Message &message, TransportOption accepted);
 
     Scanner m_scanner;
     std::unique_ptr<Inflater> m_inflater; // made when the first compressed message comes
-    qsizetype m_inflatedBytes;
+    qsizetype m_maxInflated;
+    qsizetype m_inflated = 0;
     ExchangeOption m_option;
     QByteArrayView m_address;
     QString m_error;

@@ -5,14 +5,18 @@
 #include <MsgpackRpc/callcontext.h>
 #include <MsgpackRpc/testing.h>
 
+#include <QtCore/QCoreApplication>
 #include <QtCore/QEventLoop>
 #include <QtCore/QRandomGenerator>
 #include <QtCore/QRegularExpression>
 #include <QtCore/QSet>
+#include <QtCore/QTimer>
+#include <QtCore/QtEndian>
 #include <QtNetwork/QUdpSocket>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -32,7 +36,9 @@ private Q_SLOTS:
     void listenErrors_data();
     void listenErrors();
     void silence();
+    void refusedBefore();
     void firstMsgid();
+    void firstMsgidOfAServer();
     void largest_data();
     void largest();
     void largestWhileUnconnected();
@@ -41,6 +47,8 @@ private Q_SLOTS:
     void malformed_data();
     void malformed();
     void optionNotAccepted();
+    void notInflatedUnlessAccepted();
+    void inflatingIsBounded();
     void strangersAreNotHeard();
     void unreliableNetwork();
     void sourcesAreBounded();
@@ -48,6 +56,7 @@ private Q_SLOTS:
     void idleSourcesGo();
     void deletedWithinACall_data();
     void deletedWithinACall();
+    void closedWithinItsCall();
     void nestedLoop();
     void closeSendsWhatWaits();
     void openAgain();
@@ -86,6 +95,14 @@ struct Pair
     Client client;
     bool listens = false;
 };
+
+// A notification of "note" with so many bytes of nothing, compressed.
+QByteArray noteOfZeros(int size)
+{
+    QByteArray message = QByteArray::fromHex("9302a46e6f746591c6") + QByteArray(4, '\0');
+    qToBigEndian(size, message.data() + message.size() - 4);
+    return QByteArray::fromHex("93040100") + qCompress(message + QByteArray(size, '\0')).sliced(4);
+}
 
 template<typename T>
 void compareResult(PendingReply<T> reply, const T &expected)
@@ -239,6 +256,24 @@ void tst_Udp::silence()
     compareResult(client.call<int>("echo", 5), 5);
 }
 
+// That nobody listened for one datagram is told when the next is sent, which then has to be sent again.
+void tst_Udp::refusedBefore()
+{
+    quint16 port = 0;
+    {
+        QUdpSocket gone;
+        QVERIFY(gone.bind(QHostAddress(QHostAddress::LocalHost)));
+        port = gone.localPort();
+    }
+    Client client(QUrl(QStringLiteral("udp://127.0.0.1:%1").arg(port)));
+    client.open();
+    QTRY_COMPARE(client.state(), Session::Connected);
+    for (int i = 0; i < 5; ++i)
+        QVERIFY(client.notify("f", i));
+    QTRY_COMPARE(client.bytesToWrite(), 0);
+    QCOMPARE(client.datagramsDropped(), 0u);
+}
+
 void tst_Udp::firstMsgid()
 {
     QUdpSocket peer;
@@ -247,6 +282,26 @@ void tst_Udp::firstMsgid()
     for (int i = 0; i < 4; ++i) {
         Client client(QUrl(QStringLiteral("udp://127.0.0.1:%1").arg(peer.localPort())));
         client.call("f");
+        QTRY_VERIFY(peer.hasPendingDatagrams());
+        QByteArray datagram(100, '\0');
+        datagram.truncate(peer.readDatagram(datagram.data(), datagram.size()));
+        seen.insert(datagram);
+    }
+    QCOMPARE(seen.size(), 4);
+}
+
+// What a server asks its clients can be guessed no better.
+void tst_Udp::firstMsgidOfAServer()
+{
+    Pair pair;
+    connect(&pair.server, &Server::sessionOpened, this,
+            [](Session *session) { session->call("hello"); });
+    QSet<QByteArray> seen;
+    for (int i = 0; i < 4; ++i) {
+        QUdpSocket peer;
+        QVERIFY(peer.bind(QHostAddress(QHostAddress::LocalHost)));
+        peer.writeDatagram(QByteArray::fromHex("9302a4706f6b6590"),
+                           QHostAddress(QHostAddress::LocalHost), pair.port());
         QTRY_VERIFY(peer.hasPendingDatagrams());
         QByteArray datagram(100, '\0');
         datagram.truncate(peer.readDatagram(datagram.data(), datagram.size()));
@@ -404,6 +459,40 @@ void tst_Udp::optionNotAccepted()
     QTRY_COMPARE(refused.error().code(), Error::Timeout);
     QCOMPARE(pair.server.datagramsDropped(), 1u);
     compareResult(pair.client.over(TransportOption::TxDeflate).call<int>(7, 1), 2);
+}
+
+void tst_Udp::notInflatedUnlessAccepted()
+{
+    Limits limits;
+    limits.inflatedBytes = 1000;
+    Pair pair(Url, limits);
+    pair.server.setAcceptedOptions(TransportOption());
+    QUdpSocket peer;
+    QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("more than is accepted")));
+    peer.writeDatagram(noteOfZeros(10'000), QHostAddress(QHostAddress::LocalHost), pair.port());
+    QTRY_COMPARE(pair.server.datagramsDropped(), 1u);
+    compareResult(pair.client.call<int>(7, 1), 2);
+}
+
+// Who sends little and makes much of it gets no more of a turn of the event loop than others do.
+void tst_Udp::inflatingIsBounded()
+{
+    Pair pair;
+    compareResult(pair.client.call<int>(7, 1), 2);
+    int noted = 0;
+    pair.server.bind("note", [&](const QByteArray &) { ++noted; });
+    QUdpSocket peer;
+    constexpr int Datagrams = 30;
+    for (int i = 0; i < Datagrams; ++i)
+        peer.writeDatagram(noteOfZeros(1024 * 1024), QHostAddress(QHostAddress::LocalHost),
+                           pair.port());
+    int most = 0;
+    for (int before = 0; noted < Datagrams; before = noted) {
+        QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+        most = std::max(most, noted - before);
+    }
+    QVERIFY2(most <= 9, qPrintable(QString::number(most)));
+    QCOMPARE(pair.server.datagramsDropped(), 0u);
 }
 
 void tst_Udp::strangersAreNotHeard()
@@ -590,6 +679,30 @@ void tst_Udp::deletedWithinACall()
     for (const Error::Code code : std::as_const(errors))
         QCOMPARE(code, what == 3 ? Error::Canceled : Error::Timeout);
     QVERIFY(calls >= 1);
+}
+
+// What comes from a source whose session was closed belongs to another session, also while the old one's handler runs.
+void tst_Udp::closedWithinItsCall()
+{
+    Pair pair;
+    QEventLoop loop;
+    bool hasReturned = false;
+    pair.server.bind("end", [&] {
+        pair.server.sessions().constFirst()->close();
+        QTimer::singleShot(5s, &loop, &QEventLoop::quit);
+        loop.exec();
+        hasReturned = true;
+    });
+    int answeredWithin = -1;
+    pair.client.notify("end");
+    pair.client.call<int>(7, 1).then(this, [&] {
+        answeredWithin = hasReturned ? 0 : 1;
+        loop.quit();
+    });
+    QTRY_VERIFY(hasReturned);
+    QTRY_VERIFY(answeredWithin >= 0);
+    QCOMPARE(answeredWithin, 1);
+    QCOMPARE(pair.server.datagramsDropped(), 0u);
 }
 
 void tst_Udp::nestedLoop()

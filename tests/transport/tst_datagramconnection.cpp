@@ -37,11 +37,24 @@ public:
             sent.append(datagram);
         return takes;
     }
-    void arrive(const QByteArray &datagram) { receive(datagram); }
+    // What a client gets from its socket, and a server from who has read it.
+    void arrive(const QByteArray &datagram)
+    {
+        if (!isRead) {
+            receive(datagram);
+            return;
+        }
+        DatagramReader reader{Limits()};
+        Message message;
+        QCOMPARE(reader.read(datagram, message, TransportOption()), DatagramReader::Complete);
+        receive(message);
+    }
+    void arrive(Message &message) { receive(message); }
 
     QString host = QStringLiteral("192.0.2.1");
     QList<QByteArray> sent;
     bool takes = true;
+    bool isRead = false;
 };
 
 // A connection over a device that sends nowhere.
@@ -54,6 +67,7 @@ public:
     {
         auto made = std::make_unique<TestDatagrams>();
         made->host = host;
+        made->isRead = role == Connection::Passive;
         device = made.get();
         connection = new DatagramConnection(std::move(made), role, option, limits, queue, *this);
     }

@@ -19,6 +19,8 @@ private Q_SLOTS:
     void prefixes();
     void refused_data();
     void refused();
+    void notAccepted_data();
+    void notAccepted();
     void limits_data();
     void limits();
     void endedStream();
@@ -28,6 +30,7 @@ private Q_SLOTS:
 namespace {
 
 const QByteArray Poke = QByteArray::fromHex("9302a4706f6b6590");
+constexpr TransportOption Both(TransportOption::Deflate);
 
 QByteArray deflated(const QByteArray &message)
 {
@@ -83,7 +86,7 @@ void tst_Datagram::goldens()
     for (const QByteArray &bytes : {asked, sent}) {
         DatagramReader reader{Limits()};
         Message message;
-        QCOMPARE(reader.read(bytes, message, false), DatagramReader::Complete);
+        QCOMPARE(reader.read(bytes, message, Both), DatagramReader::Complete);
         QCOMPARE(message.type, Message::Request);
         QCOMPARE(message.msgid, 0u);
         QCOMPARE(message.method.name.toByteArray(), QByteArray("echo"));
@@ -96,7 +99,7 @@ void tst_Datagram::goldens()
     for (const QByteArray &bytes : {answered, reply}) {
         DatagramReader reader{Limits()};
         Message message;
-        QCOMPARE(reader.read(bytes, message, rx), DatagramReader::Complete);
+        QCOMPARE(reader.read(bytes, message, TransportOption(), rx), DatagramReader::Complete);
         QCOMPARE(message.type, Message::Response);
         QCOMPARE(message.result.toByteArray(), hex("a568656c6c6f"));
     }
@@ -120,7 +123,7 @@ void tst_Datagram::prefixes()
     QFETCH(QByteArray, bytes);
     DatagramReader reader{Limits()};
     Message message;
-    QCOMPARE(reader.read(bytes, message, false), DatagramReader::Complete);
+    QCOMPARE(reader.read(bytes, message, Both), DatagramReader::Complete);
     QCOMPARE(message.method.name.toByteArray(), QByteArray("poke"));
     QTEST(int(reader.address().size()), "addressSize");
     QTEST(reader.option().tx.deflate(), "tx");
@@ -161,13 +164,47 @@ void tst_Datagram::refused()
     QFETCH(QByteArray, bytes);
     DatagramReader reader{Limits()};
     Message message;
-    QCOMPARE(reader.read(bytes, message, false), DatagramReader::Malformed);
+    QCOMPARE(reader.read(bytes, message, Both), DatagramReader::Malformed);
     QVERIFY(!reader.error().isEmpty());
     // It goes on.
-    QCOMPARE(reader.read(Poke, message, false), DatagramReader::Complete);
+    QCOMPARE(reader.read(Poke, message, Both), DatagramReader::Complete);
     QVERIFY(reader.option().isDefault());
-    QCOMPARE(reader.read(hex("93040100") + deflated(Poke), message, false),
+    QCOMPARE(reader.read(hex("93040100") + deflated(Poke), message, Both),
              DatagramReader::Complete);
+}
+
+void tst_Datagram::notAccepted_data()
+{
+    QTest::addColumn<TransportOption>("accepted");
+    QTest::addColumn<QByteArray>("prefix");
+    QTest::addColumn<bool>("accepts");
+    const TransportOption none;
+    const TransportOption rx(TransportOption::RxDeflate);
+    const TransportOption tx(TransportOption::TxDeflate);
+    // What the sender's stream is, the reader receives.
+    QTest::newRow("tx, none") << none << hex("93040100") << false;
+    QTest::newRow("tx, rx") << rx << hex("93040100") << true;
+    QTest::newRow("tx, tx") << tx << hex("93040100") << false;
+    QTest::newRow("both, rx") << rx << hex("93040101") << false;
+    QTest::newRow("both, tx") << tx << hex("93040101") << false;
+    QTest::newRow("both, both") << Both << hex("93040101") << true;
+    QTest::newRow("with SESSION") << none << hex("9203a649707f00000193040100") << false;
+}
+
+// Nothing is inflated for who may not ask for it, and what is inflated is counted.
+void tst_Datagram::notAccepted()
+{
+    QFETCH(TransportOption, accepted);
+    QFETCH(QByteArray, prefix);
+    QFETCH(bool, accepts);
+    const QByteArray bytes = prefix + deflated(Poke);
+    DatagramReader reader{Limits()};
+    Message message;
+    QCOMPARE(reader.read(bytes, message, accepted),
+             accepts ? DatagramReader::Complete : DatagramReader::NotAccepted);
+    QCOMPARE(reader.inflatedBytes(), accepts ? Poke.size() : 0);
+    QCOMPARE(reader.read(Poke, message, accepted), DatagramReader::Complete);
+    QCOMPARE(reader.inflatedBytes(), 0);
 }
 
 void tst_Datagram::limits_data()
@@ -199,7 +236,7 @@ void tst_Datagram::limits()
     QCOMPARE(message.size(), 100'015);
     DatagramReader reader(limits);
     Message parsed;
-    QCOMPARE(reader.read(hex("93040100") + deflated(message), parsed, false),
+    QCOMPARE(reader.read(hex("93040100") + deflated(message), parsed, Both),
              fits ? DatagramReader::Complete : DatagramReader::OverLimit);
 }
 
@@ -209,9 +246,9 @@ void tst_Datagram::endedStream()
     const QByteArray ended = qCompress(Poke).mid(4);
     DatagramReader reader{Limits()};
     Message message;
-    QCOMPARE(reader.read(hex("93040100") + ended, message, false), DatagramReader::Complete);
+    QCOMPARE(reader.read(hex("93040100") + ended, message, Both), DatagramReader::Complete);
     QCOMPARE(message.method.name.toByteArray(), QByteArray("poke"));
-    QCOMPARE(reader.read(hex("93040100") + ended + 'x', message, false), DatagramReader::Malformed);
+    QCOMPARE(reader.read(hex("93040100") + ended + 'x', message, Both), DatagramReader::Malformed);
 }
 
 void tst_Datagram::everyCut()
@@ -220,8 +257,8 @@ void tst_Datagram::everyCut()
     DatagramReader reader{Limits()};
     Message message;
     for (qsizetype size = 0; size < whole.size(); ++size)
-        QCOMPARE(reader.read(whole.first(size), message, false), DatagramReader::Malformed);
-    QCOMPARE(reader.read(whole, message, false), DatagramReader::Complete);
+        QCOMPARE(reader.read(whole.first(size), message, Both), DatagramReader::Malformed);
+    QCOMPARE(reader.read(whole, message, Both), DatagramReader::Complete);
 }
 
 QTEST_GUILESS_MAIN(tst_Datagram)
