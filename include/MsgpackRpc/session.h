@@ -132,7 +132,7 @@ public:
     void setReconnect(const Reconnect &reconnect);
     /// After so long without traffic the system probes whether the peer is still there; three unanswered probes, a
     /// quarter of this apart, end the connection (TCP keep-alive; elsewhere than on Linux in the system's own times).
-    /// Default 60 s; 0: never. For new connections.
+    /// Default 60 s; 0: never; at most 32 767 s. For new connections.
     std::chrono::seconds keepAlive() const;
     /// \copydoc keepAlive()
     void setKeepAlive(std::chrono::seconds time);

@@ -24,6 +24,8 @@ class Clock
 public:
     /// Milliseconds since some fixed point; never goes back.
     static qint64 now() noexcept;
+    /// \a delay after \a time; the latest time there is if that is later.
+    static qint64 after(qint64 time, std::chrono::milliseconds delay) noexcept;
     /// The clock that is installed in this thread; null for the system's.
     static Clock *installed() noexcept;
 
@@ -41,6 +43,10 @@ protected:
     static void install(Clock *clock) noexcept;
 };
 
+/// What functions take that wait for a number of milliseconds and mean "for ever" by a negative one: none if \a time is
+/// negative, and the most there is, 24 days, if it is longer.
+int waitingTime(std::chrono::milliseconds time) noexcept;
+
 /// A single-shot timer that follows the clock. Belongs to one thread.
 class Timer
 {
@@ -48,7 +54,7 @@ public:
     explicit Timer(std::function<void()> callback);
     ~Timer();
 
-    /// Fires once in \a delay, and no longer when it was to before.
+    /// Fires once in \a delay, at once if that is negative, and no longer when it was to before.
     void start(std::chrono::milliseconds delay);
     /// Does not fire.
     void stop();
@@ -60,8 +66,11 @@ public:
     void abandon() noexcept { m_active = false; }
 
 private:
+    void step();
+
     std::function<void()> m_callback;
     std::unique_ptr<QTimer> m_timer; // of the system's clock, made at first use
+    std::chrono::milliseconds m_left{0}; // of the delay, when m_timer has fired
     Clock *m_clock = nullptr; // the installed clock that it waits for
     bool m_active = false;
 

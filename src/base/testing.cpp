@@ -64,7 +64,7 @@ Clock::~Clock() = default;
 
 void Clock::advance(std::chrono::milliseconds time)
 {
-    d->advanceTo(d->time() + time.count());
+    d->advanceTo(MsgpackRpc::Clock::after(d->time(), time));
 }
 
 std::chrono::milliseconds Clock::elapsed() const

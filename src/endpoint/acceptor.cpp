@@ -5,8 +5,10 @@
 #include "transport/datagramdevice_p.h"
 
 #include <QtCore/QCoreApplication>
-#include <QtCore/QDeadlineTimer>
+#include <QtCore/QElapsedTimer>
 #include <QtCore/QPointer>
+
+#include <algorithm>
 
 namespace MsgpackRpc {
 
@@ -177,10 +179,13 @@ void Acceptor::forget(Session *session)
 // Limits::closeTime is for all of them together: they are flushed here, and what is left over then is not waited for.
 void Acceptor::flushAll()
 {
-    QDeadlineTimer deadline(m_settings.transport.limits.closeTime);
+    const std::chrono::milliseconds none(0);
+    const std::chrono::milliseconds time = std::max(m_settings.transport.limits.closeTime, none);
+    QElapsedTimer timer;
+    timer.start();
     for (Session *session : std::as_const(m_sessions))
         static_cast<AcceptedSession *>(session)->flushWithin(
-                std::chrono::milliseconds(deadline.remainingTime()));
+                std::max(time - std::chrono::milliseconds(timer.elapsed()), none));
 }
 
 // Without this, running out of descriptors makes QTcpServer spin.

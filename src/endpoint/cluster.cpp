@@ -260,14 +260,15 @@ void ClusterPrivate::startSweep()
 void ClusterPrivate::sweep()
 {
     const qint64 now = Clock::now();
-    const qint64 most = pool->settings.transport.limits.clusterIdleTime.count();
+    const qint64 most =
+            std::max<qint64>(pool->settings.transport.limits.clusterIdleTime.count(), 0);
     QList<Session *> idle;
     qint64 next = -1;
     for (auto it = m_claimed.begin(); it != m_claimed.end(); ++it) {
         if (it->connections > 0)
             continue;
         const bool busy = isBusy(it.key(), *it);
-        const qint64 left = busy ? most : it->idleSince + most - now;
+        const qint64 left = busy ? most : most - (now - it->idleSince);
         if (left <= 0 && !busy)
             idle.append(it.key());
         else

@@ -51,11 +51,11 @@ void DatagramSessions::remove(Session *session)
 void DatagramSessions::expire()
 {
     const qint64 now = Clock::now();
-    const qint64 time = m_limits.datagramIdleTime.count();
+    const qint64 time = std::max<qint64>(m_limits.datagramIdleTime.count(), 0);
     qint64 next = time;
     AcceptedSession *idle = nullptr;
     for (AcceptedSession *session : std::as_const(m_sessions)) {
-        const qint64 left = session->lastHeard() + time - now;
+        const qint64 left = time - (now - session->lastHeard());
         if (session->isBusy())
             continue;
         if (left <= 0)

@@ -131,10 +131,8 @@ std::chrono::seconds Server::keepAlive() const
 
 void Server::setKeepAlive(std::chrono::seconds time)
 {
-    if (keepAlive() == time)
-        return;
-    d->settings.transport.keepAlive = int(time.count());
-    Q_EMIT keepAliveChanged();
+    if (d->settings.transport.setKeepAlive(time))
+        Q_EMIT keepAliveChanged();
 }
 
 NotifierMode Server::notifierMode() const

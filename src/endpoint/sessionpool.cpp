@@ -211,10 +211,8 @@ std::chrono::seconds SessionPool::keepAlive() const
 
 void SessionPool::setKeepAlive(std::chrono::seconds time)
 {
-    if (keepAlive() == time)
-        return;
-    d->settings.transport.keepAlive = int(time.count());
-    Q_EMIT keepAliveChanged();
+    if (d->settings.transport.setKeepAlive(time))
+        Q_EMIT keepAliveChanged();
 }
 
 ObjectDispatcher &SessionPool::objectDispatcher()

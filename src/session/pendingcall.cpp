@@ -65,7 +65,7 @@ bool PendingCall::waitForFinished(std::chrono::milliseconds timeout) const
     timer.setSingleShot(true);
     timer.callOnTimeout(&loop, &QEventLoop::quit);
     if (timeout.count() >= 0)
-        timer.start(timeout);
+        timer.start(waitingTime(timeout));
     const Detail::CallStatePtr<Detail::CallState> keep = m_state;
     if (!keep->isFinished())
         loop.exec();

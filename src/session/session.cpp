@@ -172,10 +172,8 @@ std::chrono::seconds Session::keepAlive() const
 
 void Session::setKeepAlive(std::chrono::seconds time)
 {
-    if (keepAlive() == time)
-        return;
-    d->settings.keepAlive = int(time.count());
-    Q_EMIT keepAliveChanged();
+    if (d->settings.setKeepAlive(time))
+        Q_EMIT keepAliveChanged();
 }
 
 NotifierMode Session::notifierMode() const

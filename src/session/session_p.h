@@ -161,6 +161,7 @@ private:
     void onDeadline();
     void cancelWork(const Transport &transport);
     void updateReading(Transport &transport);
+    bool hasEnoughWork() const;
 
     // One for each option, indexed by its flags.
     std::array<std::unique_ptr<Transport>, 4> m_transports;

@@ -5,6 +5,8 @@
 #include "session/answer_p.h"
 #include "session/sessionresponder_p.h"
 
+#include <algorithm>
+
 namespace MsgpackRpc {
 
 namespace {
@@ -25,10 +27,9 @@ public:
     {
         if (!isOpen())
             return nullptr;
-        if (m_transport->queue().isOpen()) {
-            qCCritical(lcSession)
-                    << "an answer was made while another message was being packed; it is lost";
-            return nullptr;
+        if (Q_UNLIKELY(m_transport->queue().isOpen())) {
+            m_aside = std::make_unique<OutputQueue>(m_session->settings.format);
+            return &m_aside->begin();
         }
         Writer &writer = m_transport->queue().begin();
         Detail::writeAnswerHeader(writer, msgid, true);
@@ -36,6 +37,8 @@ public:
     }
     void commitAnswer(quint32 msgid) override
     {
+        if (Q_UNLIKELY(m_aside != nullptr))
+            return commitAside(msgid);
         OutputQueue &queue = m_transport->queue();
         const Limits &limits = m_session->settings.limits;
         if (Q_UNLIKELY(!Detail::isSendable(*m_transport, limits))) {
@@ -46,11 +49,19 @@ public:
         queue.commit(true);
         m_session->answerAdded(*m_transport);
     }
-    void rollbackAnswer() override { m_transport->queue().rollback(); }
+    void rollbackAnswer() override
+    {
+        if (!std::exchange(m_aside, nullptr))
+            m_transport->queue().rollback();
+    }
     void answerError(quint32 msgid, const QVariant &error) override
     {
         if (!isOpen())
             return;
+        if (Q_UNLIKELY(m_transport->queue().isOpen())) {
+            makeResponder(msgid).error(error); // which waits until the other message is packed
+            return;
+        }
         Detail::writeErrorAnswer(*m_transport, msgid, error);
         m_session->answerAdded(*m_transport);
     }
@@ -66,9 +77,22 @@ public:
     bool isOpen() const override { return m_connection->isOpen(); }
 
 private:
+    // In the middle of another message, whose conversion runs an event loop. A responder waits until that is packed.
+    void commitAside(quint32 msgid)
+    {
+        const std::unique_ptr<OutputQueue> aside = std::move(m_aside);
+        if (aside->hasFailed())
+            return answerError(
+                    msgid, QStringLiteral("the result cannot be sent: %1").arg(aside->failure()));
+        aside->commit();
+        const QByteArray result = aside->take();
+        makeResponder(msgid).answer([&result](Writer &writer) { writer.writeRaw(result); });
+    }
+
     SessionPrivate *m_session;
     Transport *m_transport;
     Connection *m_connection;
+    std::unique_ptr<OutputQueue> m_aside; // an answer that is made while another message is
 };
 
 } // namespace
@@ -199,15 +223,20 @@ void SessionPrivate::updateReading(Transport &transport)
         return;
     const qsizetype backlog = settings.limits.queuedBytes / BacklogPart;
     const qsizetype allowed = connection->isReadingPaused() ? backlog / 2 : backlog;
-    const bool pause = m_work.size() >= size_t(settings.limits.requestsInWork)
-                       || transport.queue().size() > allowed;
+    const bool pause = hasEnoughWork() || transport.queue().size() > allowed;
     connection->setReadingPaused(pause);
+}
+
+// At least one: what is not read can't be ended.
+bool SessionPrivate::hasEnoughWork() const
+{
+    return m_work.size() >= size_t(std::max(settings.limits.requestsInWork, 1));
 }
 
 void SessionPrivate::workBegun(quint64 id, const std::shared_ptr<SessionResponder> &responder)
 {
     m_work.emplace(id, responder);
-    if (m_work.size() >= size_t(settings.limits.requestsInWork))
+    if (hasEnoughWork())
         updateReading(*transportAt(responder->transportIndex()));
 }
 

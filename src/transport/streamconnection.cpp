@@ -180,7 +180,7 @@ bool StreamConnection::readOnce()
 // Decompresses into \a space, reading compressed bytes as needed. The limit stops a message before it has grown.
 qsizetype StreamConnection::inflate(MessageReader::Space space)
 {
-    const qsizetype left = m_limits.inflatedBytes - m_reader.partialSize();
+    const qsizetype left = std::max<qsizetype>(m_limits.inflatedBytes, 0) - m_reader.partialSize();
     if (left <= 0) {
         closeFor(Error::LimitExceeded,
                  QStringLiteral("a message that inflates to more than %1 bytes")
@@ -443,8 +443,9 @@ bool StreamConnection::flushAndWait(std::chrono::milliseconds time)
             std::exchange(m_isWaiting, true); // nobody wants to hear of what is read while waiting
     flush();
     while (m_handler != nullptr && !m_isClosed && bytesToWrite() > 0) {
-        const auto left = time.count() - timer.elapsed();
-        if (left <= 0 || !m_device->waitForBytesWritten(int(left)))
+        const int left = waitingTime(std::max(time, std::chrono::milliseconds(0))
+                                     - std::chrono::milliseconds(timer.elapsed()));
+        if (left == 0 || !m_device->waitForBytesWritten(left))
             break;
         flush();
     }

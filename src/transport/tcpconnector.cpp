@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/tcpconnector_p.h"
 
+#include "base/clock_p.h"
 #include "transport/socketdevice_p.h"
 #include "transport/tcpsocket_p.h"
 #include "transport/transport_p.h"
@@ -33,7 +34,7 @@ bool TcpConnector::waitForConnected(std::chrono::milliseconds time)
     if (m_socket->state() == QAbstractSocket::HostLookupState
         && m_host != QLatin1String("localhost"))
         return false;
-    return m_socket->waitForConnected(int(time.count()));
+    return m_socket->waitForConnected(waitingTime(time));
 }
 
 void TcpConnector::onConnected()

@@ -12,6 +12,12 @@
 
 namespace MsgpackRpc {
 
+namespace {
+
+constexpr double LongestDelay = 1e15; // ms, which a qint64 and a double have exactly
+
+} // namespace
+
 Transport::Transport(TransportOwner &owner, const TransportSettings &settings,
                      TransportOption option)
     : m_owner(owner),
@@ -98,8 +104,8 @@ std::chrono::milliseconds Transport::nextDelay() const
     const int doublings = std::min(m_attempts - 1, 20);
     const double delay = std::min(double(reconnect.initialDelay.count()) * double(1 << doublings),
                                   double(reconnect.maximumDelay.count()));
-    return std::chrono::milliseconds(
-            qint64(delay * (0.75 + QRandomGenerator::global()->bounded(0.5))));
+    const double varied = delay * (0.75 + QRandomGenerator::global()->bounded(0.5));
+    return std::chrono::milliseconds(qint64(std::clamp(varied, 0.0, LongestDelay)));
 }
 
 void Transport::attemptFailed(const QString &reason)
@@ -237,9 +243,10 @@ bool Transport::flushAndWait(std::chrono::milliseconds time)
         return true;
     if (m_connection == nullptr && m_connector && !m_connector->waitForConnected(time))
         return false;
-    const auto left = time - std::chrono::milliseconds(timer.elapsed());
+    const std::chrono::milliseconds none(0);
     return m_connection != nullptr
-           && m_connection->flushAndWait(std::max(left, std::chrono::milliseconds(0)));
+           && m_connection->flushAndWait(std::max(
+                   std::max(time, none) - std::chrono::milliseconds(timer.elapsed()), none));
 }
 
 void Transport::close()

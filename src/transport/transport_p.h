@@ -11,6 +11,7 @@
 #include <MsgpackRpc/limits.h>
 #include <MsgpackRpc/options.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -29,6 +30,12 @@ struct TransportSettings
     Reconnect reconnect;
     std::chrono::milliseconds connectTimeout{5'000};
     int keepAlive = 0; // seconds
+    /// Sets keepAlive, to the most that systems take if \a time is more; true if that changes it.
+    bool setKeepAlive(std::chrono::seconds time)
+    {
+        const auto wanted = int(std::clamp<qint64>(time.count(), 0, 32'767));
+        return std::exchange(keepAlive, wanted) != wanted;
+    }
     NotifierMode notifierMode = NotifierMode::PerConnection;
     LocalAccess localAccess = LocalAccess::User; // who may connect to a local socket
     TransportOption accepted = TransportOption::Deflate; // what a peer may ask for

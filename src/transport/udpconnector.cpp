@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/udpconnector_p.h"
 
+#include "base/clock_p.h"
 #include "base/logging_p.h"
 #include "transport/transport_p.h"
 #include "transport/turnbudget_p.h"
@@ -87,7 +88,7 @@ bool UdpConnector::waitForConnected(std::chrono::milliseconds time)
 {
     // A name is looked up without blocking, or not at all.
     if (!m_device || m_socket->state() == QAbstractSocket::HostLookupState
-        || !m_socket->waitForConnected(int(time.count())))
+        || !m_socket->waitForConnected(waitingTime(time)))
         return false;
     onConnected();
     return true;

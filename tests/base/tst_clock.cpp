@@ -36,6 +36,7 @@ private Q_SLOTS:
     void deletesItself();
     void destroyed();
     void noDelay();
+    void extremes();
     void eventsAreDelivered();
     void clockDestroyedFirst();
     void startedBeforeTheClock();
@@ -301,6 +302,46 @@ void tst_Clock::noDelay()
 }
 
 // What is posted before, and by what falls due, is delivered before time goes on.
+void tst_Clock::extremes()
+{
+    constexpr auto longest = std::chrono::milliseconds::max();
+    constexpr auto least = std::chrono::milliseconds::min();
+    constexpr qint64 latest = std::numeric_limits<qint64>::max();
+    QCOMPARE(Clock::after(5, 7ms), 12);
+    QCOMPARE(Clock::after(5, longest), latest);
+    QCOMPARE(Clock::after(latest, 1ms), latest);
+    QCOMPARE(Clock::after(5, least), 5);
+    QCOMPARE(waitingTime(longest), std::numeric_limits<int>::max());
+    QCOMPARE(waitingTime(std::chrono::milliseconds(qint64(1) << 32)),
+             std::numeric_limits<int>::max());
+    QCOMPARE(waitingTime(least), 0);
+    QCOMPARE(waitingTime(7ms), 7);
+
+    int calls = 0;
+    Timer late([&] { ++calls; });
+    Timer atOnce([&] { ++calls; });
+    late.start(longest);
+    atOnce.start(least);
+    QTRY_COMPARE(calls, 1);
+    QVERIFY(late.isActive());
+    late.start(std::chrono::milliseconds((qint64(1) << 32) + 1)); // not what is left in an int
+    atOnce.start(20ms);
+    QTRY_COMPARE(calls, 2);
+    QVERIFY(late.isActive());
+    late.stop();
+
+    TestClock clock;
+    clock.advance(1h);
+    late.start(longest);
+    atOnce.start(least);
+    clock.advance(1h);
+    QCOMPARE(calls, 3);
+    clock.advance(longest);
+    QCOMPARE(calls, 4);
+    clock.advance(longest);
+    QCOMPARE(Clock::now(), latest);
+}
+
 void tst_Clock::eventsAreDelivered()
 {
     TestClock clock;

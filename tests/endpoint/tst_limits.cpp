@@ -18,6 +18,7 @@ using Client = ModeClient;
 using Server = ModeServer;
 using MsgpackRpc::Error;
 using MsgpackRpc::Limits;
+using MsgpackRpc::TransportOption;
 
 class tst_Limits : public QObject
 {
@@ -43,6 +44,9 @@ private Q_SLOTS:
     void connectTimeout();
     void closeTime();
     void resultTooLarge();
+    void extremes_data();
+    void extremes();
+    void noRequestsInWork();
 
 private:
     std::unique_ptr<Server> serve(const Limits &limits, const QUrl &url = QUrl("memory:limits"));
@@ -409,6 +413,96 @@ void tst_Limits::resultTooLarge()
     auto small = client.call<QByteArray>("blob", 10);
     QVERIFY(small.waitForFinished(5s));
     QCOMPARE(small.result().size(), 10);
+}
+
+void tst_Limits::extremes_data()
+{
+    QTest::addColumn<qint64>("time");
+    QTest::addColumn<qint64>("number");
+    QTest::addColumn<QByteArray>("url");
+    for (const char *url : {"memory:limits", "tcp://127.0.0.1:0", "udp://127.0.0.1:0"}) {
+        const auto row = [url](const char *name, qint64 time, qint64 number) {
+            QTest::addRow("%s, %s", name, url) << time << number << QByteArray(url);
+        };
+        row("most", std::numeric_limits<qint64>::max(), std::numeric_limits<qint64>::max());
+        row("int", std::numeric_limits<int>::max(), std::numeric_limits<int>::max());
+        row("more than int", qint64(1) << 32, qint64(1) << 32);
+        row("no time", 0, std::numeric_limits<qint64>::max());
+        row("less than no time", -1, std::numeric_limits<qint64>::max());
+        row("least time", std::numeric_limits<qint64>::min(), std::numeric_limits<qint64>::max());
+    }
+}
+
+// Whatever a limit or a time is set to, nothing overflows; where there is room and time, everything works.
+void tst_Limits::extremes()
+{
+    QFETCH(qint64, time);
+    QFETCH(qint64, number);
+    QFETCH(QByteArray, url);
+    const std::chrono::milliseconds ms(time);
+    const int count = int(std::min<qint64>(number, std::numeric_limits<int>::max()));
+    Limits limits;
+    limits.messageBytes = limits.inflatedBytes = limits.queuedBytes = qsizetype(number);
+    limits.items = number;
+    limits.depth = limits.pendingCalls = limits.requestsInWork = count;
+    limits.datagramSessions = limits.datagramReplyBytes = limits.clusterSessions = count;
+    limits.datagramIdleTime = limits.clusterIdleTime = limits.closeTime = ms;
+    if (time > 0) // with none, what comes in two parts ends its connection
+        limits.halfMessageTime = limits.tlsHandshakeTime = ms;
+    QStringList notes;
+    {
+        Server server;
+        server.setLimits(limits);
+        server.setTimeout(ms);
+        server.setKeepAlive(std::chrono::seconds(time));
+        server.bind("echo", [](const QVariant &x) { return x; });
+        server.bind("note", [&](const QString &text) { notes.append(text); });
+        QVERIFY(server.listen(QUrl(QString::fromLatin1(url))));
+        Client client(server.urls().constFirst());
+        client.setLimits(limits);
+        client.setTimeout(time >= 0 && time < 1000 ? 5s : ms);
+        client.setConnectTimeout(time == 0 ? 5s : ms);
+        client.setKeepAlive(std::chrono::seconds(time));
+        client.setKeepAlive(std::chrono::seconds(time));
+        client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 2, ms, ms});
+        for (const auto option : {TransportOption(), TransportOption(TransportOption::Deflate)}) {
+            auto reply = client.over(option).call<QByteArray>("echo", QByteArray(40'000, 'x'));
+            QVERIFY(reply.waitForFinished(time > 1000 ? ms : 5s));
+            QVERIFY2(!reply.error(), qPrintable(reply.error().message()));
+        }
+        client.notify("note", QStringLiteral("last"));
+        client.close(); // waits for as long as is said
+        if (!url.startsWith("memory"))
+            QTRY_COMPARE(notes.size(), 1);
+    }
+    Client refused(QUrl("tcp://127.0.0.1:1"));
+    refused.setReconnect({MsgpackRpc::Reconnect::OnDemand, time > 0 ? 1 : 3, ms, ms});
+    auto reply = refused.call("echo", 1);
+    QVERIFY(reply.waitForFinished(5s));
+    QCOMPARE(reply.error().code(), Error::ConnectFailed);
+}
+
+// None at all would never be answered.
+void tst_Limits::noRequestsInWork()
+{
+    for (const int most : {0, -1}) {
+        Limits limits;
+        limits.requestsInWork = most;
+        const auto server = serve(limits);
+        QList<MsgpackRpc::Responder> waiting;
+        server->bind("later", [&](MsgpackRpc::Responder responder) { waiting.append(responder); });
+        Client client(QUrl("memory:limits"));
+        auto first = client.call<int>("later");
+        auto second = client.call<int>("later");
+        QTRY_COMPARE(waiting.size(), 1);
+        QVERIFY(!second.waitForFinished(0ms));
+        QCOMPARE(waiting.size(), 1);
+        waiting.takeFirst().result(1);
+        QTRY_COMPARE(waiting.size(), 1);
+        waiting.takeFirst().result(2);
+        QVERIFY(second.waitForFinished(5s));
+        QCOMPARE(second.result(), 2);
+    }
 }
 
 QTEST_GUILESS_MAIN(tst_Limits)

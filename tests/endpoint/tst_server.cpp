@@ -30,6 +30,11 @@ struct Answering
     int number = 0;
 };
 
+struct Nesting
+{
+    int number = 0;
+};
+
 class tst_Server : public QObject
 {
     Q_OBJECT
@@ -55,6 +60,7 @@ private Q_SLOTS:
     void bytesOnTheWire();
     void compatibility();
     void answerWithinAConversion();
+    void dispatchWithinAConversion();
     void settings();
 };
 
@@ -465,6 +471,47 @@ void tst_Server::answerWithinAConversion()
     QCOMPARE(later.result(), QStringLiteral("answered"));
     QVERIFY(echo.waitForFinished(5s));
     QCOMPARE(echo.result(), 42);
+}
+
+// What converts an argument may run an event loop, in which other calls come over the same connection.
+void tst_Server::dispatchWithinAConversion()
+{
+    static bool isLast = false;
+    MsgpackRpc::registerType<Nesting>(
+            [](const Nesting &value) {
+                while (!isLast)
+                    QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+                return value.number;
+            },
+            [](int number) { return Nesting{number}; });
+    Server server;
+    MsgpackRpc::PendingReply<int> echo;
+    server.bind("start", [&] {
+        echo = server.sessions().constFirst()->call<int>("echo", Nesting{42});
+        return 1;
+    });
+    server.bind("known", [] { return QStringLiteral("known"); });
+    server.bind("unsendable", [] { return QVariant::fromValue(QThread::currentThread()); });
+    server.bind("last", [] { isLast = true; });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    Client client(server.urls().constFirst());
+    client.bind("echo", [](int x) { return x; });
+    auto start = client.call<int>("start");
+    auto known = client.call<QString>("known");
+    auto unknown = client.call("unknown");
+    auto unsendable = client.call("unsendable");
+    client.notify("last");
+    QVERIFY(known.waitForFinished(5s));
+    QCOMPARE(known.result(), QStringLiteral("known"));
+    QVERIFY(unknown.waitForFinished(5s));
+    QCOMPARE(unknown.error().message(), QStringLiteral("method `unknown' is not accepted"));
+    QVERIFY(unsendable.waitForFinished(5s));
+    QCOMPARE(unsendable.error().code(), Error::RemoteError);
+    QVERIFY(start.waitForFinished(5s));
+    QCOMPARE(start.result(), 1);
+    QVERIFY(echo.waitForFinished(5s));
+    QCOMPARE(echo.result(), 42);
+    QCOMPARE(client.state(), Client::Connected);
 }
 
 void tst_Server::settings()
