@@ -123,9 +123,9 @@ void Inflater::add(const QByteArray &bytes)
     m_position = 0;
 }
 
-qsizetype Inflater::read(char *to, qsizetype size)
+qsizetype Inflater::read(char *to, qsizetype most)
 {
-    const uInt room = chunk(size);
+    const uInt room = chunk(most);
     const uInt available = chunk(m_input.size() - m_position);
     m_stream->next_in = zbytes(m_input.constData() + m_position);
     m_stream->avail_in = available;
@@ -136,8 +136,12 @@ qsizetype Inflater::read(char *to, qsizetype size)
     m_mayHaveOutput = m_stream->avail_out == 0;
     m_hasEnded = status == Z_STREAM_END;
     // Z_BUF_ERROR only says that there was nothing to do.
+    const auto size = qsizetype(room - m_stream->avail_out);
     if (status == Z_OK || status == Z_BUF_ERROR || (status == Z_STREAM_END && m_mayEnd))
-        return qsizetype(room - m_stream->avail_out);
+        return size;
+    // What was good comes first, however it was cut on its way; zlib says the same again next time.
+    if (size > 0)
+        return size;
     m_error = status == Z_STREAM_END
                       ? QStringLiteral("the peer ended its compressed stream")
                       : QStringLiteral("bad compressed data (%1)")

@@ -51,9 +51,9 @@ public:
 
     /// Gives compressed bytes.
     void add(const QByteArray &bytes);
-    /// Decompresses at most \a size bytes to \a to. Returns how many; 0 if more input is needed, or the stream
-    /// has ended where it may; -1 on bad data, or if the peer has ended a stream that must not end.
-    qsizetype read(char *to, qsizetype size);
+    /// Decompresses at most \a most bytes to \a to. Returns how many; 0 if more input is needed, or the stream has ended
+    /// where it may; -1 on bad data, or if the peer has ended a stream that must not end, after what came before that.
+    qsizetype read(char *to, qsizetype most);
     /// True if read() may have more to give.
     bool hasInput() const noexcept { return m_position < m_input.size() || m_mayHaveOutput; }
     /// True if everything given was used up, and the stream has ended or ends as a sync flush leaves it.

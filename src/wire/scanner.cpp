@@ -139,6 +139,12 @@ bool Scanner::fail(const QString &why)
     return false;
 }
 
+bool Scanner::failFirst(uchar byte)
+{
+    return fail(QStringLiteral("no message: it begins with byte 0x%1, expected an array")
+                        .arg(byte, 2, 16, QLatin1Char('0')));
+}
+
 bool Scanner::failLimit(const QString &why)
 {
     m_exceedsLimit = true;
@@ -188,8 +194,7 @@ bool Scanner::takeHeader(const uchar *header, qsizetype offset, qsizetype availa
     if (first.lengthBytes > 0)
         size += length(header + 1, first.lengthBytes);
     if (m_depth == 0 && first.shape != ArrayShape)
-        return fail(QStringLiteral("no message: it begins with byte 0x%1, expected an array")
-                            .arg(*header, 2, 16, QLatin1Char('0')));
+        return failFirst(*header);
     if (m_depth == 1 && m_elements < KeptElements)
         m_offsets[size_t(m_elements++)] = offset;
     m_skip = 0;
@@ -297,6 +302,11 @@ Scanner::Result Scanner::scan(const char *&pos, const char *end)
         qsizetype offset = before + (p - begin);
         int headerSize = 1 + firstBytes[m_partialSize > 0 ? m_partial[0] : *p].lengthBytes;
         if (Q_UNLIKELY(m_partialSize > 0 || last - p < headerSize)) {
+            // Nobody has to wait for the rest of what can't be a message.
+            if (m_depth == 0 && m_partialSize == 0 && firstBytes[*p].shape != ArrayShape) {
+                failFirst(*p);
+                return stop(Failed);
+            }
             offset -= m_partialSize;
             while (p != last && m_partialSize < headerSize)
                 m_partial[m_partialSize++] = *p++;

@@ -48,6 +48,7 @@ private:
     bool open(quint64 values, bool map, qsizetype offset);
     bool closeValue() noexcept;
     bool fail(const QString &why);
+    bool failFirst(uchar byte);
     bool failLimit(const QString &why);
 
     std::unique_ptr<quint32[]> m_remaining; // values to come, for each open array or map

@@ -31,6 +31,7 @@ private Q_SLOTS:
     void finished();
     void garbage_data();
     void garbage();
+    void goodBeforeBad();
     void fullFlush();
     void storedBlocks();
     void bomb();
@@ -275,6 +276,23 @@ void tst_Deflate::garbage()
             inflated(slow, QByteArray(1, c), 100, &failed);
     }
     QVERIFY(failed);
+}
+
+// However it is cut, what was compressed before the bad bytes is there.
+void tst_Deflate::goodBeforeBad()
+{
+    Zlib zlib;
+    const QByteArray good = zlib.write("all of it", Z_SYNC_FLUSH);
+    const QByteArray bytes = good + QByteArray(20, char(0xff));
+    for (qsizetype i = 0; i <= bytes.size(); ++i) {
+        Inflater inflater;
+        bool failed = false;
+        QByteArray result = inflated(inflater, bytes.left(i), 100, &failed);
+        if (!failed)
+            result += inflated(inflater, bytes.mid(i), 100, &failed);
+        QVERIFY(failed);
+        QCOMPARE(result, QByteArray("all of it"));
+    }
 }
 
 void tst_Deflate::fullFlush()

@@ -344,6 +344,8 @@ void tst_Scanner::notAMessage_data()
     QTest::newRow("double") << hex("cb0000000000000000");
     QTest::newRow("ext") << hex("d40000");
     QTest::newRow("never used byte") << hex("c1");
+    QTest::newRow("half a bin32") << hex("c6648f");
+    QTest::newRow("half a map16") << hex("de");
     QTest::newRow("empty fixarray") << hex("90");
     QTest::newRow("empty array16") << hex("dc0000");
     QTest::newRow("empty array32") << hex("dd00000000");
