@@ -21,6 +21,8 @@ public:
 
     /// Where it listens; empty if it could not be started.
     QUrl url() const { return m_url; }
+    /// Of the process.
+    qint64 processId() const { return m_process.processId(); }
     /// SIGKILL.
     void kill()
     {

@@ -13,6 +13,8 @@ class Peer : public QObject
 
 public Q_SLOTS:
     int add(int a, int b) { return a + b; }
+    QVariant echo(const QVariant &value) { return value; }
+    void poke() {}
     void note(const QString &text) { m_notes.append(text); }
     QStringList notes() const { return m_notes; }
 
