@@ -4,6 +4,8 @@
 #include <QtCore/QProcess>
 #include <QtCore/QUrl>
 
+#include <csignal>
+
 /// The program testpeer, listening; ended with this.
 class PeerProcess
 {
@@ -23,6 +25,8 @@ public:
     QUrl url() const { return m_url; }
     /// Of the process.
     qint64 processId() const { return m_process.processId(); }
+    /// Sends a signal, which waits for nothing.
+    void signal(int number) { ::kill(pid_t(m_process.processId()), number); }
     /// SIGKILL.
     void kill()
     {
