@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/processconnector_p.h"
 
+#include "base/clock_p.h"
 #include "transport/pipedevice_p.h"
 #include "transport/processdevice_p.h"
 #include "transport/processend_p.h"
@@ -118,7 +119,7 @@ void ProcessConnector::closeChildEnds() {}
 
 bool ProcessConnector::waitForConnected(std::chrono::milliseconds time)
 {
-    if (!m_isDone && m_process && m_process->waitForStarted(int(time.count())))
+    if (!m_isDone && m_process && m_process->waitForStarted(waitingTime(time)))
         onStarted();
     return m_isDone && !m_process;
 }
