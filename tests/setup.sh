@@ -21,7 +21,7 @@ setup_have_tool() {
     g++) command -v "${CXX:-g++}" >/dev/null ;;
     cmake) command -v cmake >/dev/null && setup_version_at_least "$(setup_version_of cmake)" 3.22 ;;
     ninja-build) command -v ninja >/dev/null ;;
-    ccache | pkg-config | python3 | clang | clang-format | clang-tidy | git | jq) command -v "$1" >/dev/null ;;
+    ccache | pkg-config | python3 | clang | clang-format | clang-tidy | git | jq | openssl) command -v "$1" >/dev/null ;;
     neovim) command -v nvim >/dev/null ;;
     nodejs) command -v node >/dev/null || command -v nodejs >/dev/null ;;
     npm) command -v npm >/dev/null ;;
@@ -38,7 +38,7 @@ setup_have_package() {
 
 setup_packages() {
     setup_install g++ cmake ninja-build ccache qt6-base-dev libmsgpack-cxx-dev zlib1g-dev \
-        pkg-config neovim python3 \
+        pkg-config neovim python3 openssl \
         qt6-declarative-dev qt6-declarative-dev-tools qml6-module-qtqml qml6-module-qtqml-models \
         qml6-module-qtqml-workerscript qml6-module-qtquick qml6-module-qtquick-window \
         qml6-module-qtquick-controls qml6-module-qtquick-templates qml6-module-qtquick-layouts \

@@ -9,6 +9,7 @@
 #include <memory>
 
 QT_BEGIN_NAMESPACE
+class QSslCertificate;
 class QThread;
 QT_END_NAMESPACE
 
@@ -49,16 +50,18 @@ public:
     }
     /// Around an invocation in another thread.
     CallFrame(ThreadFrames &here, const SessionHandle *session, const QString *method,
-              bool isNotification) noexcept
+              const QSslCertificate *certificate, bool isNotification) noexcept
         : CallFrame(here, nullptr, isNotification)
     {
         m_session = session;
         m_method = method;
+        m_certificate = certificate;
     }
     ~CallFrame() { m_here.innermost = m_outer; }
 
     SessionHandle session() const;
     QString method() const;
+    QSslCertificate peerCertificate() const;
     bool isNotification() const noexcept { return m_isNotification; }
     /// True if setError() was called.
     bool hasError() const noexcept { return m_error != nullptr; }
@@ -75,6 +78,7 @@ private:
     const IncomingCall *m_call;
     const SessionHandle *m_session = nullptr;
     const QString *m_method = nullptr;
+    const QSslCertificate *m_certificate = nullptr;
     std::unique_ptr<QVariant> m_error;
     quint64 m_serial;
     bool m_isNotification;
@@ -99,6 +103,9 @@ public:
     bool isValid() const noexcept;
     /// The session of the caller: to call it back, or to notify it later.
     SessionHandle session() const;
+    /// Who calls, over `tls://`: the certificate that the peer has shown and that was verified. Null if it has shown none,
+    /// over anything else, and when the peer is gone. A server has to ask for it; see Session::peerCertificate().
+    QSslCertificate peerCertificate() const;
     /// The name, or number, by which the method was called.
     QString method() const;
     /// True if the caller wants no answer.

@@ -8,6 +8,10 @@
 
 #include <QtCore/QByteArrayView>
 
+QT_BEGIN_NAMESPACE
+class QSslCertificate;
+QT_END_NAMESPACE
+
 namespace MsgpackRpc {
 
 class Session;
@@ -15,7 +19,7 @@ class Session;
 namespace Detail {
 
 /// What an IncomingCall answers through: the session's side of it.
-class AnswerPort
+class MSGPACKRPC_EXPORT AnswerPort
 {
 public:
     /// Begins the answer `[1, msgid, nil, …`; null if the peer is gone. The result is to be written, then
@@ -35,6 +39,8 @@ public:
     virtual SessionHandle handle() = 0;
     /// False once the session has been deleted or has lost this connection.
     virtual bool isOpen() const = 0;
+    /// The certificate by which the peer is known; null if by none.
+    virtual QSslCertificate peerCertificate() const;
 
 protected:
     AnswerPort() = default;
@@ -86,6 +92,9 @@ public:
     {
         return m_port->isOpen() ? m_port->handle() : SessionHandle();
     }
+
+    /// The verified certificate of the peer that it came from; null if it has shown none, or is gone.
+    QSslCertificate peerCertificate() const;
 
     /// Answers with \a value.
     template<typename T>

@@ -40,7 +40,7 @@ struct MSGPACKRPC_EXPORT Limits
     /// Requests of one session that are being worked on (asynchronous answers). When reached, the
     /// session stops reading until some are answered: the sender is held back by TCP. Default 1024.
     int requestsInWork = 1024;
-    /// Open connections of one server. At the limit accepting pauses. Default 512: below the usual
+    /// Connections of one server, open or in their TLS handshake. At the limit accepting pauses. Default 512: below the usual
     /// limit of 1024 descriptors of a process.
     int connections = 512;
     /// Open connections of one server from one address; one more is closed at once. Default 512.
@@ -66,8 +66,8 @@ struct MSGPACKRPC_EXPORT Limits
     /// How long a message may be half received without its end or another 64 KiB of it arriving;
     /// then the connection is closed; at the latest after twice this time. Default 30 s.
     std::chrono::milliseconds halfMessageTime{30'000};
-    /// How long a TLS handshake may take; then the connection is closed. For transports with TLS.
-    /// Default 10 s.
+    /// How long a TLS handshake may take on the side that was connected to; then the connection is closed. Until it is
+    /// done it counts as a connection. The connecting side has its connect timeout. Default 10 s.
     std::chrono::milliseconds tlsHandshakeTime{10'000};
     /// How long close(), destruction and the end of the application wait for notifications and
     /// answers that are not sent yet. Default 1 s: a last notification arrives, an unreachable peer

@@ -13,6 +13,7 @@
 
 QT_BEGIN_NAMESPACE
 class QLocalServer;
+class QSslConfiguration;
 class QTcpServer;
 QT_END_NAMESPACE
 
@@ -58,8 +59,8 @@ public:
     ~Server() override;
 
     /// Listens at \a url too: `tcp://address:port` with a literal address or localhost, where port 0 takes any free
-    /// one, `udp://address:port` likewise, `local:name`, or `memory:name`. False, and error() says why, if that is not
-    /// possible. Any number of times.
+    /// one, `tls://address:port` and `udp://address:port` likewise, `local:name`, or `memory:name`. False, and error() says
+    /// why, if that is not possible; `tls://` needs a certificate. Any number of times.
     ///
     /// `local:name` is a socket in the user's runtime folder (QStandardPaths::RuntimeLocation), which nobody else can
     /// reach; `local:/path` is one at an absolute path, in a folder that exists, for those whom localAccess() allows.
@@ -140,6 +141,13 @@ public:
     LocalAccess localAccess() const;
     /// \copydoc localAccess()
     void setLocalAccess(LocalAccess access);
+
+    /// What `tls://` is done with: the certificate and its key, without which listen() fails, and for
+    /// QSslSocket::VerifyPeer the authorities that have to have signed the clients' certificates. Without that mode clients
+    /// are asked for none; see Session::peerCertificate(). For connections accepted from now on.
+    QSslConfiguration tlsConfiguration() const;
+    /// \copydoc tlsConfiguration()
+    void setTlsConfiguration(const QSslConfiguration &configuration);
 
     /// What clients may call: what serve() and bind() add to.
     ObjectDispatcher &objectDispatcher();

@@ -17,6 +17,8 @@
 
 QT_BEGIN_NAMESPACE
 class QIODevice;
+class QSslCertificate;
+class QSslConfiguration;
 QT_END_NAMESPACE
 
 namespace MsgpackRpc {
@@ -66,8 +68,8 @@ public:
 
     /// A session without a URL: set one before calling.
     explicit Session(QObject *parent = nullptr);
-    /// A session with the peer at \a url: `tcp://host:port`, `udp://host:port`, `local:name` (in the user's
-    /// runtime folder), `local:/path` or `memory:name`. Does not connect yet.
+    /// A session with the peer at \a url: `tcp://host:port`, `tls://host:port`, `udp://host:port`, `local:name` (in the
+    /// user's runtime folder), `local:/path` or `memory:name`. Does not connect yet.
     explicit Session(const QUrl &url, QObject *parent = nullptr);
     /// Ends every call with Canceled and closes like close().
     ~Session() override;
@@ -142,6 +144,14 @@ public:
     /// \copydoc notifierMode()
     void setNotifierMode(NotifierMode mode);
 
+    /// What `tls://` is done with: the authorities that are trusted, an own certificate with its key, how the peer is
+    /// verified. Default QSslConfiguration::defaultConfiguration(): the peer's certificate must be for the URL's host and
+    /// signed by an authority that the system trusts; otherwise calls end with NotConnectable, and the error says why.
+    /// QSslSocket::VerifyNone gives that up, and with it what TLS is for. For new connections.
+    QSslConfiguration tlsConfiguration() const;
+    /// \copydoc tlsConfiguration()
+    void setTlsConfiguration(const QSslConfiguration &configuration);
+
     /// What answers the peer's requests; not owned, and must outlive the session. Default: a NullDispatcher.
     Dispatcher *dispatcher() const;
     /// \copydoc dispatcher()
@@ -154,6 +164,10 @@ public:
     std::optional<Address> address() const;
     /// The peer's address; none without a connection, or where it has none.
     std::optional<Address> peerAddress() const;
+    /// The certificate by which the peer is known: one that it has shown over `tls://` and that was verified, null
+    /// otherwise and without a connection. A server has to ask for it: QSslConfiguration::setPeerVerifyMode() with
+    /// QSslSocket::VerifyPeer.
+    QSslCertificate peerCertificate() const;
     /// The peer for people: its address, or its URL.
     QString peerName() const;
     /// Calls that wait for an answer.

@@ -11,6 +11,10 @@
 #include <chrono>
 #include <memory>
 
+QT_BEGIN_NAMESPACE
+class QSslConfiguration;
+QT_END_NAMESPACE
+
 namespace MsgpackRpc {
 
 class SessionPoolPrivate;
@@ -97,6 +101,11 @@ public:
     std::chrono::seconds keepAlive() const;
     /// \copydoc keepAlive()
     void setKeepAlive(std::chrono::seconds time);
+
+    /// What `tls://` is done with; see Session::tlsConfiguration().
+    QSslConfiguration tlsConfiguration() const;
+    /// \copydoc tlsConfiguration()
+    void setTlsConfiguration(const QSslConfiguration &configuration);
 
     /// What peers may call back: what serve() and bind() add to.
     ObjectDispatcher &objectDispatcher();

@@ -4,6 +4,7 @@
 #include <MsgpackRpc/dispatcher.h>
 
 #include <QtCore/QThread>
+#include <QtNetwork/QSslCertificate>
 
 namespace MsgpackRpc {
 
@@ -26,6 +27,11 @@ SessionHandle CallFrame::session() const
 QString CallFrame::method() const
 {
     return m_call != nullptr ? m_call->methodText() : *m_method;
+}
+
+QSslCertificate CallFrame::peerCertificate() const
+{
+    return m_call != nullptr ? m_call->peerCertificate() : *m_certificate;
 }
 
 } // namespace Detail
@@ -60,6 +66,12 @@ SessionHandle CallContext::session() const
 {
     const Detail::CallFrame *frame = live();
     return frame != nullptr ? frame->session() : SessionHandle();
+}
+
+QSslCertificate CallContext::peerCertificate() const
+{
+    const Detail::CallFrame *frame = live();
+    return frame != nullptr ? frame->peerCertificate() : QSslCertificate();
 }
 
 QString CallContext::method() const

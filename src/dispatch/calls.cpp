@@ -6,6 +6,7 @@
 #include <MsgpackRpc/callcontext.h>
 
 #include <QtCore/QVarLengthArray>
+#include <QtNetwork/QSslCertificate>
 
 namespace MsgpackRpc {
 
@@ -124,6 +125,7 @@ struct ObjectDispatcherPrivate::PostedCall
     {
         name = call.methodText();
         session = call.sessionHandle();
+        certificate = call.peerCertificate();
         isNotification = call.isNotification();
         if (!isNotification)
             responder = call.responder();
@@ -131,7 +133,8 @@ struct ObjectDispatcherPrivate::PostedCall
     void run(QObject *object)
     {
         isRun = true;
-        Detail::CallFrame frame(Detail::threadFrames(), &session, &name, isNotification);
+        Detail::CallFrame frame(Detail::threadFrames(), &session, &name, &certificate,
+                                isNotification);
         Answer answer(responder, name);
         if (method->takesResponder())
             storage.setResponder(responder);
@@ -142,6 +145,7 @@ struct ObjectDispatcherPrivate::PostedCall
     const AgentTarget agent;
     CallStorage storage;
     SessionHandle session;
+    QSslCertificate certificate;
     Responder responder;
     QString name;
     bool isNotification = false;

@@ -28,7 +28,7 @@ Acceptor::~Acceptor()
 {
     onOpened = nullptr;
     onClosed = nullptr;
-    m_listeners.clear();
+    retireListeners();
     flushAll();
     const QList<Session *> open = m_sessions;
     for (Session *session : open) {
@@ -55,6 +55,9 @@ bool Acceptor::listen(std::unique_ptr<Listener> listener, const QUrl &url)
     listener->setSettings(m_settings.transport);
     if (!listener->listen(url))
         return fail(listener->error());
+    listener->setPlaces(*this);
+    QObject::connect(listener.get(), &Listener::acceptFailed, m_owner,
+                     [this, from = listener.get()] { onAcceptFailed(*from); });
     listener->setAcceptor([this](std::unique_ptr<QIODevice> device) { accept(std::move(device)); });
     qCDebug(lcEndpoint).noquote() << "listening at" << listener->url().toString();
     if (m_isPaused)
@@ -100,7 +103,8 @@ void Acceptor::end(Session *session)
 void Acceptor::retireListeners()
 {
     m_datagramsDropped = datagramsDropped();
-    m_listeners.clear();
+    // Out of the list first: what they give back makes this look at those that are in it.
+    const auto retired = std::exchange(m_listeners, {});
 }
 
 quint64 Acceptor::datagramsDropped() const
@@ -112,14 +116,35 @@ quint64 Acceptor::datagramsDropped() const
 }
 
 // One address can have no more than its part; the total only makes the others wait.
-bool Acceptor::admits(const std::optional<Address> &peer, const QString &name)
+bool Acceptor::takePlace(const QHostAddress &host, const QString &peerName)
 {
     const int most = m_settings.transport.limits.connectionsPerAddress;
-    if (!peer || m_perHost.value(peer->host()) < most)
-        return true;
-    qCWarning(lcEndpoint).noquote() << "refusing a connection from" << name + QLatin1Char(':')
-                                    << "more than" << most << "from this address";
-    return false;
+    if (!host.isNull() && m_perHost.value(host) >= most) {
+        qCWarning(lcEndpoint).noquote()
+                << "refusing a connection from" << peerName + QLatin1Char(':') << "more than"
+                << most << "from this address";
+        return false;
+    }
+    ++m_places;
+    if (!host.isNull())
+        ++m_perHost[host];
+    updateAccepting();
+    return true;
+}
+
+void Acceptor::givePlace(const QHostAddress &host)
+{
+    --m_places;
+    if (!host.isNull() && --m_perHost[host] == 0)
+        m_perHost.remove(host);
+    updateAccepting();
+}
+
+void Acceptor::onAcceptFailed(const Listener &listener)
+{
+    qCWarning(lcEndpoint).noquote() << "cannot accept a connection at" << listener.url().toString()
+                                    << "although one waits: the system has no descriptors left for "
+                                       "this process, probably. It is tried again";
 }
 
 void Acceptor::accept(std::unique_ptr<QIODevice> device)
@@ -133,7 +158,10 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
     if (!owner || m_listeners.empty())
         return;
     auto *const session = new AcceptedSession(std::move(device), m_settings.transport, m_owner);
-    if (!isDatagram && !admits(session->peerAddress(), session->peerName())) {
+    const std::optional<QHostAddress> passed = std::exchange(m_passed, std::nullopt);
+    const std::optional<Address> peer = session->peerAddress();
+    const QHostAddress host = passed ? *passed : peer ? peer->host() : QHostAddress();
+    if (!isDatagram && !passed && !takePlace(host, session->peerName())) {
         delete session;
         return;
     }
@@ -142,13 +170,10 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
     session->onClosed([this, session] { closed(session); });
     QObject::connect(session, &QObject::destroyed, m_owner, [this, session] { forget(session); });
     m_sessions.append(session);
-    if (isDatagram) {
+    if (isDatagram)
         m_datagrams.add(session);
-    } else if (const auto peer = session->peerAddress()) {
-        m_hosts.insert(session, peer->host());
-        ++m_perHost[peer->host()];
-    }
-    updateAccepting();
+    else
+        m_hosts.insert(session, host);
     onOpened(session);
 }
 
@@ -168,12 +193,11 @@ void Acceptor::forget(Session *session)
     m_sessions.removeOne(session);
     m_datagrams.remove(session);
     const auto host = m_hosts.constFind(session);
-    if (host != m_hosts.cend()) {
-        if (--m_perHost[*host] == 0)
-            m_perHost.remove(*host);
-        m_hosts.erase(host);
-    }
-    updateAccepting();
+    if (host == m_hosts.cend())
+        return;
+    const QHostAddress given = *host;
+    m_hosts.erase(host);
+    givePlace(given);
 }
 
 // Limits::closeTime is for all of them together: they are flushed here, and what is left over then is not waited for.
@@ -188,11 +212,11 @@ void Acceptor::flushAll()
                 std::max(time - std::chrono::milliseconds(timer.elapsed()), none));
 }
 
-// Without this, running out of descriptors makes QTcpServer spin.
+// Below what the system allows, so that it has descriptors left for others.
 void Acceptor::updateAccepting()
 {
     const int most = m_settings.transport.limits.connections;
-    const bool pause = m_sessions.size() - m_datagrams.count() >= most;
+    const bool pause = m_places >= most;
     if (pause == m_isPaused)
         return;
     m_isPaused = pause;

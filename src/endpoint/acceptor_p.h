@@ -21,7 +21,7 @@ namespace MsgpackRpc {
 
 /// Listens at any number of URLs and owns the sessions of those who connect, within the limits on their number: what
 /// everything that accepts connections has in common.
-class Acceptor final
+class Acceptor final : private ConnectionPlaces
 {
 public:
     /// Sessions are children of \a owner and answered by \a dispatcher; both and \a settings must outlive this.
@@ -52,9 +52,12 @@ public:
     std::function<void(Session *)> onClosed;
 
 private:
+    bool takePlace(const QHostAddress &host, const QString &peerName) override;
+    void givePlace(const QHostAddress &host) override;
+    void passPlace(const QHostAddress &host) override { m_passed = host; }
     void accept(std::unique_ptr<QIODevice> device);
     bool fail(const QString &why);
-    bool admits(const std::optional<Address> &peer, const QString &name);
+    void onAcceptFailed(const Listener &listener);
     void end(Session *session);
     void retireListeners();
     void closed(Session *session);
@@ -67,8 +70,10 @@ private:
     std::vector<std::unique_ptr<Listener>> m_listeners;
     QList<Session *> m_sessions;
     DatagramSessions m_datagrams; // those of m_sessions that come of datagrams
-    QHash<Session *, QHostAddress> m_hosts;
+    QHash<Session *, QHostAddress> m_hosts; // null where there is no address
     QHash<QHostAddress, int> m_perHost;
+    std::optional<QHostAddress> m_passed; // of a connection that comes next and has a place
+    qsizetype m_places = 0; // connections, open or to be; all but those of datagrams
     Error m_error;
     quint64 m_datagramsDropped = 0; // by listeners that are closed
     bool m_isPaused = false;

@@ -5,6 +5,8 @@
 #include "transport/ownlistener_p.h"
 #include "transport/standardlistener_p.h"
 
+#include <QtNetwork/QSslConfiguration>
+
 namespace MsgpackRpc {
 
 class ServerPrivate
@@ -159,6 +161,17 @@ void Server::setLocalAccess(LocalAccess access)
         return;
     d->settings.transport.localAccess = access;
     Q_EMIT localAccessChanged();
+}
+
+QSslConfiguration Server::tlsConfiguration() const
+{
+    return d->settings.transport.tls ? *d->settings.transport.tls
+                                     : QSslConfiguration::defaultConfiguration();
+}
+
+void Server::setTlsConfiguration(const QSslConfiguration &configuration)
+{
+    d->settings.transport.tls = std::make_shared<const QSslConfiguration>(configuration);
 }
 
 ObjectDispatcher &Server::objectDispatcher()

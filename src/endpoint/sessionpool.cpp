@@ -4,6 +4,7 @@
 #include "session/session_p.h"
 
 #include <QtCore/QPointer>
+#include <QtNetwork/QSslConfiguration>
 
 namespace MsgpackRpc {
 
@@ -213,6 +214,17 @@ void SessionPool::setKeepAlive(std::chrono::seconds time)
 {
     if (d->settings.transport.setKeepAlive(time))
         Q_EMIT keepAliveChanged();
+}
+
+QSslConfiguration SessionPool::tlsConfiguration() const
+{
+    return d->settings.transport.tls ? *d->settings.transport.tls
+                                     : QSslConfiguration::defaultConfiguration();
+}
+
+void SessionPool::setTlsConfiguration(const QSslConfiguration &configuration)
+{
+    d->settings.transport.tls = std::make_shared<const QSslConfiguration>(configuration);
 }
 
 ObjectDispatcher &SessionPool::objectDispatcher()

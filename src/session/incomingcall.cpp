@@ -4,7 +4,14 @@
 #include "base/logging_p.h"
 #include "session/responder_p.h"
 
+#include <QtNetwork/QSslCertificate>
+
 namespace MsgpackRpc {
+
+QSslCertificate Detail::AnswerPort::peerCertificate() const
+{
+    return QSslCertificate();
+}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -18,6 +25,11 @@ void NullDispatcher::dispatch(IncomingCall &call)
 QString IncomingCall::methodText() const
 {
     return m_isNumber ? QString::number(m_number) : QString::fromUtf8(m_method);
+}
+
+QSslCertificate IncomingCall::peerCertificate() const
+{
+    return m_port->isOpen() ? m_port->peerCertificate() : QSslCertificate();
 }
 
 Writer *IncomingCall::beginReply()

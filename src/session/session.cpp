@@ -4,6 +4,8 @@
 #include "session/session_p.h"
 #include "transport/deviceconnector_p.h"
 
+#include <QtNetwork/QSslConfiguration>
+
 namespace MsgpackRpc {
 
 Session::Session(QObject *parent) : Session(std::make_unique<SessionPrivate>(), parent)
@@ -189,6 +191,16 @@ void Session::setNotifierMode(NotifierMode mode)
     Q_EMIT notifierModeChanged();
 }
 
+QSslConfiguration Session::tlsConfiguration() const
+{
+    return d->settings.tls ? *d->settings.tls : QSslConfiguration::defaultConfiguration();
+}
+
+void Session::setTlsConfiguration(const QSslConfiguration &configuration)
+{
+    d->settings.tls = std::make_shared<const QSslConfiguration>(configuration);
+}
+
 Dispatcher *Session::dispatcher() const
 {
     return d->dispatcher;
@@ -212,6 +224,14 @@ std::optional<Address> Session::address() const
 std::optional<Address> Session::peerAddress() const
 {
     return d->state == Connected ? d->lastPeer : std::nullopt;
+}
+
+QSslCertificate Session::peerCertificate() const
+{
+    const Transport *const transport = d->transportAt(d->isPassive ? 0 : d->option.flags());
+    return transport != nullptr && transport->connection() != nullptr
+                   ? transport->connection()->peerCertificate()
+                   : QSslCertificate();
 }
 
 QString Session::peerName() const

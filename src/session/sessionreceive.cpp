@@ -75,6 +75,7 @@ public:
         return SessionHandle(SessionPrivate::get(m_session->caller())->anchor());
     }
     bool isOpen() const override { return m_connection->isOpen(); }
+    QSslCertificate peerCertificate() const override { return m_connection->peerCertificate(); }
 
 private:
     // In the middle of another message, whose conversion runs an event loop. A responder waits until that is packed.

@@ -9,6 +9,7 @@
 #include <MsgpackRpc/error.h>
 
 #include <QtCore/QObject>
+#include <QtNetwork/QSslCertificate>
 
 #include <chrono>
 #include <memory>
@@ -79,6 +80,8 @@ public:
     QString peerName() const { return m_peerName; }
     /// The other side's address; none where the transport has none.
     std::optional<Address> peerAddress() const { return m_peerAddress; }
+    /// The certificate by which the other side is known; null where it has shown none that was verified.
+    virtual QSslCertificate peerCertificate() const { return QSslCertificate(); }
     /// True while a function of it is on the stack, as while a message is handled.
     bool isBusy() const noexcept { return m_depth > 0; }
     /// What is wrong with the size of the message that is open in the queue, where each has to fit into a datagram.

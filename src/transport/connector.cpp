@@ -6,6 +6,7 @@
 #include "transport/memoryconnector_p.h"
 #include "transport/schemes_p.h"
 #include "transport/tcpconnector_p.h"
+#include "transport/tlsconnector_p.h"
 #include "transport/transport_p.h"
 #include "transport/udpconnector_p.h"
 
@@ -69,6 +70,7 @@ std::unique_ptr<Connector> make(const TransportSettings &settings)
 
 constexpr Scheme schemes[] = {
         {QLatin1String("tcp"), QLatin1String("tcp://host:port"), checkHost, make<TcpConnector>},
+        {QLatin1String("tls"), QLatin1String("tls://host:port"), checkHost, make<TlsConnector>},
         {QLatin1String("udp"), QLatin1String("udp://host:port"), checkHost, make<UdpConnector>},
 #ifdef Q_OS_UNIX
         {QLatin1String("local"), QLatin1String("local:name"), checkPath, make<LocalConnector>},

@@ -7,14 +7,10 @@
 
 namespace MsgpackRpc {
 
-DescriptorListener::DescriptorListener(Kind kind) : m_server(this), m_kind(kind) {}
-
-void DescriptorListener::setPaused(bool paused)
+DescriptorListener::DescriptorListener(Kind kind)
+    : m_server([this](qintptr descriptor) { accept(descriptor); }), m_kind(kind)
 {
-    if (paused)
-        m_server.pauseAccepting();
-    else
-        m_server.resumeAccepting();
+    connect(&m_server, &TcpServer::rested, this, &Listener::acceptFailed);
 }
 
 void DescriptorListener::accept(qintptr descriptor)

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "transport/listener_p.h"
-
-#include <QtNetwork/QTcpServer>
+#include "transport/tcpserver_p.h"
 
 namespace MsgpackRpc {
 
@@ -14,33 +13,21 @@ class DescriptorListener : public Listener
 
 public:
     QUrl url() const override { return m_url; }
-    void setPaused(bool paused) override;
+    void setPaused(bool paused) override { m_server.setPaused(paused); }
 
 protected:
     enum Kind { Tcp, Local };
     explicit DescriptorListener(Kind kind);
 
-    /// A QTcpServer whose sockets are ours.
-    QTcpServer &server() noexcept { return m_server; }
+    /// What accepts.
+    TcpServer &server() noexcept { return m_server; }
     /// Where it listens; empty if it does not.
     void setUrl(const QUrl &url) { m_url = url; }
 
 private:
-    class Server final : public QTcpServer
-    {
-    public:
-        explicit Server(DescriptorListener *listener) : m_listener(listener) {}
-
-    protected:
-        void incomingConnection(qintptr descriptor) override { m_listener->accept(descriptor); }
-
-    private:
-        DescriptorListener *m_listener;
-    };
-
     void accept(qintptr descriptor);
 
-    Server m_server;
+    TcpServer m_server;
     QUrl m_url;
     Kind m_kind;
 };

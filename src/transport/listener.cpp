@@ -6,6 +6,7 @@
 #include "transport/memorydevice_p.h"
 #include "transport/schemes_p.h"
 #include "transport/tcplistener_p.h"
+#include "transport/tlslistener_p.h"
 #include "transport/udplistener_p.h"
 
 namespace MsgpackRpc {
@@ -48,6 +49,7 @@ std::unique_ptr<Listener> make()
 
 constexpr Scheme schemes[] = {
         {QLatin1String("tcp"), QLatin1String("tcp://address:port"), checkHost, make<TcpListener>},
+        {QLatin1String("tls"), QLatin1String("tls://address:port"), checkHost, make<TlsListener>},
         {QLatin1String("udp"), QLatin1String("udp://address:port"), checkHost, make<UdpListener>},
 #ifdef Q_OS_UNIX
         {QLatin1String("local"), QLatin1String("local:name"), checkPath, make<LocalListener>},

@@ -13,6 +13,23 @@ namespace MsgpackRpc {
 
 struct TransportSettings;
 
+/// Who counts connections that are not open yet, by the host that they come from.
+class ConnectionPlaces
+{
+public:
+    /// One more from \a host; false if there is no place for it.
+    virtual bool takePlace(const QHostAddress &host, const QString &peerName) = 0;
+    /// One that takePlace() has counted is gone.
+    virtual void givePlace(const QHostAddress &host) = 0;
+    /// One that takePlace() has counted is what is offered next: it keeps its place.
+    virtual void passPlace(const QHostAddress &host) = 0;
+
+protected:
+    ConnectionPlaces() = default;
+    ~ConnectionPlaces() = default;
+    Q_DISABLE_COPY_MOVE(ConnectionPlaces)
+};
+
 /// Waits for connections at one URL and hands their open devices over.
 class Listener : public QObject
 {
@@ -43,10 +60,16 @@ public:
     {
         m_acceptor = std::move(acceptor);
     }
+    /// Who counts connections for which more than accepting has to be done. Must outlive this.
+    void setPlaces(ConnectionPlaces &places) { m_places = &places; }
     /// What accepted connections are like, read for each of them. Must outlive this; before listen().
     void setSettings(const TransportSettings &settings) { m_settings = &settings; }
     /// Datagrams that were dropped; none where there are no datagrams.
     virtual quint64 datagramsDropped() const { return 0; }
+
+Q_SIGNALS:
+    /// A connection waits, and the system cannot accept it; it is tried again after a while.
+    void acceptFailed();
 
 protected:
     Listener() = default;
@@ -57,10 +80,25 @@ protected:
         const auto acceptor = m_acceptor;
         acceptor(std::move(device));
     }
+    bool takePlace(const QHostAddress &host, const QString &peerName)
+    {
+        return m_places == nullptr || m_places->takePlace(host, peerName);
+    }
+    void givePlace(const QHostAddress &host)
+    {
+        if (m_places != nullptr)
+            m_places->givePlace(host);
+    }
+    void passPlace(const QHostAddress &host)
+    {
+        if (m_places != nullptr)
+            m_places->passPlace(host);
+    }
     const TransportSettings &settings() const { return *m_settings; }
 
 private:
     const TransportSettings *m_settings = nullptr;
+    ConnectionPlaces *m_places = nullptr;
     std::function<void(std::unique_ptr<QIODevice>)> m_acceptor;
     QString m_error;
 };

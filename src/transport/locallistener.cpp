@@ -21,7 +21,7 @@ bool LocalListener::listen(const QUrl &url)
         setError(QStringLiteral("%1: %2").arg(LocalPath::toUrl(path).toString(), m_socket.error()));
         return false;
     }
-    if (!server().setSocketDescriptor(descriptor)) {
+    if (!server().listenOn(descriptor)) {
         setError(QStringLiteral("%1: %2").arg(url.toString(), server().errorString()));
         m_socket.abandon(descriptor);
         return false;

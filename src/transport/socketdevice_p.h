@@ -4,6 +4,7 @@
 #include <MsgpackRpc/address.h>
 
 #include <QtCore/QIODevice>
+#include <QtNetwork/QSslCertificate>
 
 #include <memory>
 #include <optional>
@@ -14,8 +15,8 @@ QT_END_NAMESPACE
 
 namespace MsgpackRpc {
 
-/// A connected stream socket without a socket notifier of its own: the event loop of a thread watches one descriptor for
-/// all of them (doc/decisions/idle-connections). Like TcpSocket it has no buffers.
+/// A connected stream that is no QAbstractSocket: a socket without a notifier of its own, where the event loop of a thread
+/// watches one descriptor for all of them (doc/decisions/idle-connections), or a TlsDevice.
 ///
 /// readyRead() tells once that something has come, not again while it is unread. A read() that gives less than it was
 /// asked for has taken everything. write() may take less than it is given, or nothing; bytesWritten() tells when it takes
@@ -26,7 +27,7 @@ class SocketDevice : public QIODevice
     Q_OBJECT
 
 public:
-    /// A device that owns the connected \a descriptor. Null, and the descriptor stays the caller's, where there is no such
+    /// A device without a notifier that owns the connected \a descriptor. Null, and the descriptor stays the caller's, where there is no such
     /// device, or the system has no room for one more.
     static std::unique_ptr<SocketDevice> create(qintptr descriptor);
     /// A device for the connection of \a socket, which is of no use afterwards and ends from the event loop. Null, and
@@ -37,6 +38,8 @@ public:
     virtual std::optional<Address> peerAddress() const = 0;
     /// As TcpSocket::tune().
     virtual void tune(int keepAliveSeconds) = 0;
+    /// The certificate of the peer, if it has shown one that was verified; otherwise null.
+    virtual QSslCertificate peerCertificate() const { return QSslCertificate(); }
 
 protected:
     SocketDevice() = default;

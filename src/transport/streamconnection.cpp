@@ -67,6 +67,12 @@ void StreamConnection::connectDevice()
     connect(device, &QIODevice::bytesWritten, this, &StreamConnection::onBytesWritten);
 }
 
+QSslCertificate StreamConnection::peerCertificate() const
+{
+    auto *const device = qobject_cast<SocketDevice *>(m_device.get());
+    return device != nullptr ? device->peerCertificate() : QSslCertificate();
+}
+
 void StreamConnection::sendOption(ExchangeOption option)
 {
     if (option.isDefault())

@@ -37,6 +37,7 @@ public:
     /// Plain bytes that go first, before anything of the queue.
     void sendPreamble(const QByteArray &bytes) { m_raw.append(bytes); }
 
+    QSslCertificate peerCertificate() const override;
     void flush() override;
     bool flushAndWait(std::chrono::milliseconds time) override;
     qsizetype bytesToWrite() const override;

@@ -5,14 +5,9 @@ namespace MsgpackRpc {
 
 bool TcpListener::listen(const QUrl &url)
 {
-    const QHostAddress host = hostOf(url);
-    if (host.isNull()) {
-        setError(QStringLiteral("%1: expected a literal address to listen at, or localhost")
-                         .arg(url.toString()));
-        return false;
-    }
-    if (!server().listen(host, quint16(url.port(0)))) {
-        setError(QStringLiteral("%1: %2").arg(url.toString(), server().errorString()));
+    QString why;
+    if (!server().listenAt(url, &why)) {
+        setError(why);
         return false;
     }
     QUrl found = url;

@@ -18,6 +18,10 @@
 #include <optional>
 #include <utility>
 
+QT_BEGIN_NAMESPACE
+class QSslConfiguration;
+QT_END_NAMESPACE
+
 namespace MsgpackRpc {
 
 class Transport;
@@ -42,6 +46,7 @@ struct TransportSettings
     WireFormat format = WireFormat::Modern;
     std::optional<Address> ownAddress; // told to the peer first, with a SESSION message
     std::function<std::unique_ptr<Connector>()> connector; // replaces the URL's
+    std::shared_ptr<const QSslConfiguration> tls; // null: Qt's default
     QString name; // of what that connects to
 
     /// Where to connect to, for people.

@@ -112,6 +112,16 @@ Extent longExtent(const uchar *p, qsizetype available)
     return {header, first.shape == MapShape ? 2 * size : size};
 }
 
+// What else begins so: both are frequent enough mistakes.
+QString likelyOrigin(uchar byte)
+{
+    if (byte == 0x16)
+        return QStringLiteral("; this is how a TLS handshake begins: the peer wants tls://");
+    if (byte == 0x15)
+        return QStringLiteral("; this is how a TLS alert begins: the peer speaks tls:// only");
+    return {};
+}
+
 } // namespace
 
 Scanner::Scanner(const Limits &limits)
@@ -142,7 +152,8 @@ bool Scanner::fail(const QString &why)
 bool Scanner::failFirst(uchar byte)
 {
     return fail(QStringLiteral("no message: it begins with byte 0x%1, expected an array")
-                        .arg(byte, 2, 16, QLatin1Char('0')));
+                        .arg(byte, 2, 16, QLatin1Char('0'))
+                + likelyOrigin(byte));
 }
 
 bool Scanner::failLimit(const QString &why)

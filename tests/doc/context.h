@@ -22,6 +22,10 @@
 #include <QtCore/QThread>
 #include <QtCore/QThreadPool>
 #include <QtCore/QTimer>
+#include <QtNetwork/QSslCertificate>
+#include <QtNetwork/QSslConfiguration>
+#include <QtNetwork/QSslKey>
+#include <QtNetwork/QSslSocket>
 
 using namespace std::chrono_literals;
 
@@ -37,4 +41,5 @@ protected:
     MsgpackRpc::Client client{QUrl("memory:doc")};
     MsgpackRpc::Server server;
     QObject calculator;
+    QSslKey serverKey;
 };

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "transport/socketdevice_p.h"
+
+#include <QtNetwork/QSslCertificate>
+#include <QtNetwork/QSslSocket>
+
+#include <memory>
+
+namespace MsgpackRpc {
+
+/// A stream over TLS, once its handshake is done. Takes what the system takes, encrypted, and no more, so that what a peer
+/// does not read stays where it is counted (doc/decisions/tls).
+class TlsDevice final : public SocketDevice
+{
+    Q_OBJECT
+
+public:
+    /// Owns \a socket, which is encrypted and comes from \a peer.
+    TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer);
+    ~TlsDevice() override;
+
+    std::optional<Address> peerAddress() const override { return m_peer; }
+    void tune(int keepAliveSeconds) override;
+    QSslCertificate peerCertificate() const override;
+
+    bool isSequential() const override { return true; }
+    qint64 bytesAvailable() const override;
+    /// Encrypted or not.
+    qint64 bytesToWrite() const override;
+    bool waitForReadyRead(int milliseconds) override;
+    bool waitForBytesWritten(int milliseconds) override;
+    void close() override;
+
+protected:
+    qint64 readData(char *data, qint64 maxSize) override;
+    qint64 writeData(const char *data, qint64 size) override;
+
+private:
+    void onEncryptedData();
+    void onWritten();
+    void onDisconnected();
+
+    std::unique_ptr<QSslSocket> m_socket;
+    Address m_peer;
+    QIODevice *m_plain; // of m_socket: what brings its encrypted bytes
+    qint64 m_untold = 0; // bytes written that bytesWritten() has not told of
+};
+
+} // namespace MsgpackRpc
