@@ -62,6 +62,9 @@ public:
     /// served stays; listen() can be called again, also with another address.
     void close() override;
 
+    /// The token that all nodes share: this one asks for it, of nodes and of clients, and tells it to those that it
+    /// connects to. See Server::setToken() and Session::setToken(). Before listen().
+    void setToken(const QByteArray &token) override;
     /// Who may claim to be the node at an address. A claim that is refused ends its connection. Default, and with a null
     /// \a check: only a peer whose connection comes from the claimed host, with a port that can be connected to. A check
     /// that throws refuses. This keeps hosts apart, not the programs of

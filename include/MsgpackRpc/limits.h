@@ -69,6 +69,11 @@ struct MSGPACKRPC_EXPORT Limits
     /// How long a TLS handshake may take on the side that was connected to; then the connection is closed. Until it is
     /// done it counts as a connection. The connecting side has its connect timeout. Default 10 s.
     std::chrono::milliseconds tlsHandshakeTime{10'000};
+    /// Connections of one server that wait to be let in, by a token or an authenticator. One more takes the place of the one
+    /// that has waited longest. Default 64: more than come at once, and each may be a stranger's.
+    int unauthenticatedConnections = 64;
+    /// How long one may wait until its token has come and it was decided; then it is closed. Default 10 s.
+    std::chrono::milliseconds authenticationTime{10'000};
     /// How long close(), destruction and the end of the application wait for notifications and
     /// answers that are not sent yet. Default 1 s: a last notification arrives, an unreachable peer
     /// does not hold up the exit.
@@ -86,7 +91,8 @@ struct MSGPACKRPC_EXPORT Limits
                && a.datagramReplyBytes == b.datagramReplyBytes
                && a.clusterSessions == b.clusterSessions && a.clusterIdleTime == b.clusterIdleTime
                && a.halfMessageTime == b.halfMessageTime && a.tlsHandshakeTime == b.tlsHandshakeTime
-               && a.closeTime == b.closeTime;
+               && a.unauthenticatedConnections == b.unauthenticatedConnections
+               && a.authenticationTime == b.authenticationTime && a.closeTime == b.closeTime;
     }
     friend bool operator!=(const Limits &a, const Limits &b) { return !(a == b); }
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <MsgpackRpc/admission.h>
 #include <MsgpackRpc/serving.h>
 #include <MsgpackRpc/session.h>
 
@@ -32,9 +33,9 @@ class ServerPrivate;
 /// Each connection is a Session, over which the server can call and notify too. A server lives in one thread with its
 /// sessions; deleting it ends them.
 ///
-/// TCP on the loopback interface is open to every user of the machine, and on others to everyone who reaches them:
-/// there is no authentication. Nothing listens on all interfaces unless `tcp://0.0.0.0:port` or `tcp://[::]:port` is
-/// written out.
+/// **TCP on the loopback interface is open to every user of the machine**, and on others to everyone who reaches them,
+/// unless setToken(), setAuthenticator() or certificates (setTlsConfiguration()) say who may call. Nothing listens on all
+/// interfaces unless `tcp://0.0.0.0:port` or `tcp://[::]:port` is written out.
 class MSGPACKRPC_EXPORT Server : public QObject, public Serving<Server>
 {
     Q_OBJECT
@@ -148,6 +149,29 @@ public:
     QSslConfiguration tlsConfiguration() const;
     /// \copydoc tlsConfiguration()
     void setTlsConfiguration(const QSslConfiguration &configuration);
+
+    /// Only those who know \a token may call (Session::setToken()). It has to come first on each connection: until it was
+    /// accepted nothing else is looked at, no session is opened, and the limits Limits::unauthenticatedConnections and
+    /// Limits::authenticationTime hold. Whoever sends another one, or anything else, is answered with an error and closed.
+    /// It is compared in a time that does not depend on it, and not kept, but for a digest. It protects against those who
+    /// do not know it, not against those who can read the connection: use `tls://` across a network. At most 16 000 bytes;
+    /// empty: none, the default. For new connections, and not over `udp://`: listen() refuses that.
+    void setToken(const QByteArray &token);
+    /// True if there is one.
+    bool hasToken() const;
+    /// What a peer has to send before an authenticator is asked.
+    enum Credentials {
+        NoCredentials, ///< nothing: it is asked at once, and decides by address or certificate
+        TokenCredentials ///< what it has given to Session::setToken(), as its first message
+    };
+    /// Asks \a authenticator about everyone who connects, after the token of setToken() if there is one; null: nobody is
+    /// asked, the default. The same as there holds until it has decided. For new connections, and not over `udp://`.
+    /// \code
+    /// server.setAuthenticator([](const MsgpackRpc::Admission &admission) {
+    ///     isAllowed(admission.peerCertificate()) ? admission.accept() : admission.refuse();
+    /// });
+    /// \endcode
+    void setAuthenticator(Authenticator authenticator, Credentials credentials = NoCredentials);
 
     /// What clients may call: what serve() and bind() add to.
     ObjectDispatcher &objectDispatcher();

@@ -152,6 +152,14 @@ public:
     /// \copydoc tlsConfiguration()
     void setTlsConfiguration(const QSslConfiguration &configuration);
 
+    /// A token that the peer asks for (Server::setToken()): it is told first on every connection, and nothing else before it
+    /// was accepted. If it is not, or the peer asks for none, calls end with NotConnectable, and it is not tried again
+    /// until the next call. At most 16 000 bytes; empty: none. Not over `udp://`. Whoever listens at url() learns it: use
+    /// `tls://` where that could be another. For new connections.
+    void setToken(const QByteArray &token);
+    /// True if there is one.
+    bool hasToken() const;
+
     /// What answers the peer's requests; not owned, and must outlive the session. Default: a NullDispatcher.
     Dispatcher *dispatcher() const;
     /// \copydoc dispatcher()

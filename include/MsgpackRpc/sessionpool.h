@@ -107,6 +107,9 @@ public:
     /// \copydoc tlsConfiguration()
     void setTlsConfiguration(const QSslConfiguration &configuration);
 
+    /// The token that peers ask for; see Session::setToken(). For sessions that are made from now on.
+    virtual void setToken(const QByteArray &token);
+
     /// What peers may call back: what serve() and bind() add to.
     ObjectDispatcher &objectDispatcher();
 

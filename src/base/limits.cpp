@@ -20,6 +20,8 @@ QDebug operator<<(QDebug debug, const Limits &limits)
                     << ", clusterIdleTime " << limits.clusterIdleTime.count()
                     << " ms, halfMessageTime " << limits.halfMessageTime.count()
                     << " ms, tlsHandshakeTime " << limits.tlsHandshakeTime.count()
+                    << " ms, unauthenticatedConnections " << limits.unauthenticatedConnections
+                    << ", authenticationTime " << limits.authenticationTime.count()
                     << " ms, closeTime " << limits.closeTime.count() << " ms)";
     return debug;
 }

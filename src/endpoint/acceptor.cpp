@@ -16,8 +16,11 @@ Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const SessionSettings
     : m_owner(owner),
       m_dispatcher(dispatcher),
       m_settings(settings),
+      m_doorkeeper(settings),
       m_datagrams(settings.transport.limits, [this](AcceptedSession *session) { end(session); })
 {
+    m_doorkeeper.onAccepted = [this](AcceptedSession *session) { open(session); };
+    m_doorkeeper.onRefused = [this](AcceptedSession *session) { end(session); };
     if (QCoreApplication::instance() == nullptr)
         return;
     QObject::connect(QCoreApplication::instance(), &QCoreApplication::aboutToQuit, owner,
@@ -30,8 +33,8 @@ Acceptor::~Acceptor()
     onClosed = nullptr;
     retireListeners();
     flushAll();
-    const QList<Session *> open = m_sessions;
-    for (Session *session : open) {
+    const QList<Session *> all = allSessions();
+    for (Session *session : all) {
         session->disconnect(m_owner);
         delete session;
     }
@@ -41,6 +44,10 @@ bool Acceptor::listen(const QUrl &url)
 {
     QString why;
     std::unique_ptr<Listener> listener = Listener::create(url, m_settings.transport, &why);
+    if (listener && m_doorkeeper.isNeeded() && url.scheme() == QLatin1String("udp"))
+        return fail(QStringLiteral(
+                            "%1: a datagram proves nothing: no token or authenticator can decide on it")
+                            .arg(url.toString()));
     return listener ? listen(std::move(listener), url) : fail(why);
 }
 
@@ -82,11 +89,12 @@ void Acceptor::close()
     retireListeners();
     flushAll();
     // Who hears of one end may delete another, or the owner.
-    QList<QPointer<Session>> open;
-    for (Session *session : std::as_const(m_sessions))
-        open.append(session);
+    QList<QPointer<Session>> guarded;
+    const QList<Session *> all = allSessions();
+    for (Session *session : all)
+        guarded.append(session);
     const QPointer<QObject> owner(m_owner);
-    for (const QPointer<Session> &session : std::as_const(open)) {
+    for (const QPointer<Session> &session : std::as_const(guarded)) {
         if (owner && session)
             end(session);
     }
@@ -152,7 +160,7 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
     // Sources can be forged: their number is not that of the connections, and no address has a part of it.
     const bool isDatagram = qobject_cast<DatagramDevice *>(device.get()) != nullptr;
     const QPointer<QObject> owner(m_owner);
-    if (isDatagram && !m_datagrams.makeRoom())
+    if (isDatagram && (m_doorkeeper.isNeeded() || !m_datagrams.makeRoom()))
         return;
     // Who has made room was told, and may have ended everything.
     if (!owner || m_listeners.empty())
@@ -169,21 +177,40 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
     session->setDispatcher(&m_dispatcher);
     session->onClosed([this, session] { closed(session); });
     QObject::connect(session, &QObject::destroyed, m_owner, [this, session] { forget(session); });
-    m_sessions.append(session);
     if (isDatagram)
         m_datagrams.add(session);
     else
         m_hosts.insert(session, host);
+    if (m_doorkeeper.isNeeded())
+        m_doorkeeper.examine(session);
+    else
+        open(session);
+}
+
+void Acceptor::open(AcceptedSession *session)
+{
+    m_sessions.append(session);
     onOpened(session);
+}
+
+QList<Session *> Acceptor::allSessions() const
+{
+    QList<Session *> all = m_sessions;
+    const QList<AcceptedSession *> visitors = m_doorkeeper.sessions();
+    for (AcceptedSession *session : visitors)
+        all.append(session);
+    return all;
 }
 
 void Acceptor::closed(Session *session)
 {
-    if (!m_sessions.contains(session))
+    const bool isKnown = m_sessions.contains(session);
+    if (!isKnown && !m_hosts.contains(session))
         return;
     const QPointer<Session> guard(session);
     forget(session);
-    onClosed(session);
+    if (isKnown)
+        onClosed(session);
     if (guard)
         guard->deleteLater();
 }
@@ -191,6 +218,7 @@ void Acceptor::closed(Session *session)
 void Acceptor::forget(Session *session)
 {
     m_sessions.removeOne(session);
+    m_doorkeeper.remove(session);
     m_datagrams.remove(session);
     const auto host = m_hosts.constFind(session);
     if (host == m_hosts.cend())

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "endpoint/datagramsessions_p.h"
+#include "endpoint/doorkeeper_p.h"
 #include "session/acceptedsession_p.h"
 #include "session/sessionsettings_p.h"
 #include "transport/listener_p.h"
@@ -46,6 +47,9 @@ public:
     /// Sends what waits in all sessions, for at most Limits::closeTime together; then closing them does not wait.
     void flushAll();
 
+    /// Who decides whether those who connect may come in.
+    Doorkeeper &doorkeeper() { return m_doorkeeper; }
+
     /// Called for each new session.
     std::function<void(AcceptedSession *)> onOpened;
     /// Called when a session has ended, before it is deleted; may delete it.
@@ -58,6 +62,8 @@ private:
     void accept(std::unique_ptr<QIODevice> device);
     bool fail(const QString &why);
     void onAcceptFailed(const Listener &listener);
+    void open(AcceptedSession *session);
+    QList<Session *> allSessions() const;
     void end(Session *session);
     void retireListeners();
     void closed(Session *session);
@@ -69,6 +75,7 @@ private:
     const SessionSettings &m_settings;
     std::vector<std::unique_ptr<Listener>> m_listeners;
     QList<Session *> m_sessions;
+    Doorkeeper m_doorkeeper; // has those that are not of m_sessions yet
     DatagramSessions m_datagrams; // those of m_sessions that come of datagrams
     QHash<Session *, QHostAddress> m_hosts; // null where there is no address
     QHash<QHostAddress, int> m_perHost;

@@ -324,6 +324,12 @@ void Cluster::close()
         SessionPool::close();
 }
 
+void Cluster::setToken(const QByteArray &token)
+{
+    SessionPool::setToken(token);
+    d->acceptor.doorkeeper().setToken(token);
+}
+
 void Cluster::setAddressCheck(AddressCheck check)
 {
     d->check = std::move(check);

@@ -174,6 +174,22 @@ void Server::setTlsConfiguration(const QSslConfiguration &configuration)
     d->settings.transport.tls = std::make_shared<const QSslConfiguration>(configuration);
 }
 
+void Server::setToken(const QByteArray &token)
+{
+    d->acceptor.doorkeeper().setToken(token);
+}
+
+bool Server::hasToken() const
+{
+    return d->acceptor.doorkeeper().hasToken();
+}
+
+void Server::setAuthenticator(Authenticator authenticator, Credentials credentials)
+{
+    d->acceptor.doorkeeper().setAuthenticator(std::move(authenticator),
+                                              credentials == TokenCredentials);
+}
+
 ObjectDispatcher &Server::objectDispatcher()
 {
     return d->dispatcher;

@@ -227,6 +227,11 @@ void SessionPool::setTlsConfiguration(const QSslConfiguration &configuration)
     d->settings.transport.tls = std::make_shared<const QSslConfiguration>(configuration);
 }
 
+void SessionPool::setToken(const QByteArray &token)
+{
+    d->settings.transport.token = token;
+}
+
 ObjectDispatcher &SessionPool::objectDispatcher()
 {
     return d->dispatcher;

@@ -201,6 +201,16 @@ void Session::setTlsConfiguration(const QSslConfiguration &configuration)
     d->settings.tls = std::make_shared<const QSslConfiguration>(configuration);
 }
 
+void Session::setToken(const QByteArray &token)
+{
+    d->settings.token = token;
+}
+
+bool Session::hasToken() const
+{
+    return !d->settings.token.isEmpty();
+}
+
 Dispatcher *Session::dispatcher() const
 {
     return d->dispatcher;

@@ -68,6 +68,19 @@ protected:
     Q_DISABLE_COPY_MOVE(SessionBinder)
 };
 
+/// Who gets what the peer of an accepted session sends, until it is let in.
+class SessionGate
+{
+public:
+    /// A message of the peer of \a session, which may be deleted.
+    virtual void messageReceived(Session *session, const Message &message) = 0;
+
+protected:
+    SessionGate() = default;
+    ~SessionGate() = default;
+    Q_DISABLE_COPY_MOVE(SessionGate)
+};
+
 /// What a session is made of. Everything runs in the session's thread.
 class SessionPrivate final : public TransportOwner, public Detail::CallOwner
 {
@@ -142,6 +155,7 @@ public:
     bool isBuilding = false; // a message is being packed
     bool isShutDown = false;
     bool isMsgidSet = false; // by setNextMsgid()
+    SessionGate *gate = nullptr; // of an accepted session, until its peer is let in
     SessionBinder *binder = nullptr; // of an accepted session, until its first message
     /// Told once, from the event loop, that an accepted session has ended.
     std::function<void(const Error &)> onClosed;

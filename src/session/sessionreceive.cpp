@@ -100,6 +100,8 @@ private:
 
 void SessionPrivate::messageReceived(Transport &transport, Message &message)
 {
+    if (Q_UNLIKELY(gate != nullptr))
+        return gate->messageReceived(q, message);
     if (Q_UNLIKELY(binder != nullptr) && !bind(transport, message))
         return;
     switch (message.type) {

@@ -71,6 +71,11 @@ public:
     /// True if setReadingPaused() says so.
     bool isReadingPaused() const noexcept { return m_isPaused; }
 
+    /// Hands no message over, until this is called with false, even where the peer has ended the connection.
+    virtual void setHeld(bool held) { m_isHeld = held; }
+    /// Another limit for the bytes of the messages that begin from now on.
+    virtual void setMessageBytes(qsizetype) {}
+
     /// Ends the connection: the handler hears no more of it. Deletes this as soon as nothing of it runs.
     void release();
     /// Closes for a fault of the peer: logs it, and tells the handler.
@@ -136,6 +141,7 @@ protected:
     std::optional<Address> m_peerAddress;
     int m_depth = 0; // functions of this that are running
     bool m_isPaused = false;
+    bool m_isHeld = false;
 
 private:
     bool m_continues = false; // an event to go on is posted

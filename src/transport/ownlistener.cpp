@@ -3,6 +3,7 @@
 
 #include "transport/localpath_p.h"
 #include "transport/tcpsocket_p.h"
+#include "transport/tlsdevice_p.h"
 
 #include <QtNetwork/QLocalServer>
 #include <QtNetwork/QLocalSocket>
@@ -114,6 +115,10 @@ std::unique_ptr<QIODevice> OwnTcpListener::next()
         return nullptr;
     socket->setParent(nullptr);
     socket->setSocketOption(QAbstractSocket::LowDelayOption, 1);
+    if (auto *const encrypted = qobject_cast<QSslSocket *>(socket)) {
+        const Address peer(socket->peerAddress(), socket->peerPort());
+        return std::make_unique<TlsDevice>(std::unique_ptr<QSslSocket>(encrypted), peer);
+    }
     return std::unique_ptr<QIODevice>(socket);
 }
 

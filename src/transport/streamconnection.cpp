@@ -127,7 +127,7 @@ void StreamConnection::endOfTurn()
 // A pause holds the peer back; of one that has ended, what it has sent is taken and the end is told.
 bool StreamConnection::mayRead() const noexcept
 {
-    return m_handler != nullptr && !m_isWaiting && (!m_isPaused || m_isClosed);
+    return m_handler != nullptr && !m_isWaiting && !m_isHeld && (!m_isPaused || m_isClosed);
 }
 
 void StreamConnection::process()
@@ -153,7 +153,7 @@ void StreamConnection::process()
     if (m_handler == nullptr)
         return;
     m_reader.release();
-    if (m_isClosed && m_isDry && !m_isWaiting && !continues())
+    if (m_isClosed && m_isDry && !m_isWaiting && !m_isHeld && !continues())
         return lost(deviceError());
     if (m_reader.partialSize() > 0)
         watchPartial();
@@ -322,7 +322,8 @@ void StreamConnection::onPartialTimeout()
     const qsizetype size = m_reader.partialSize();
     if (m_handler == nullptr || size == 0)
         return;
-    if (m_isPaused || m_partialMessage != m_messages || size - m_partialAt >= PartialProgress)
+    if (m_isPaused || m_isHeld || m_partialMessage != m_messages
+        || size - m_partialAt >= PartialProgress)
         return watchPartial();
     closeFor(Error::LimitExceeded,
              QStringLiteral("a message was half received (%1 bytes) for %2 ms")
@@ -341,6 +342,13 @@ void StreamConnection::setReadingPaused(bool paused)
     if (m_partialTimer)
         m_partialTimer->stop();
     continueLater();
+}
+
+void StreamConnection::setHeld(bool held)
+{
+    m_isHeld = held;
+    if (!held && m_handler != nullptr)
+        continueLater();
 }
 
 qsizetype StreamConnection::bytesToWrite() const

@@ -43,6 +43,8 @@ public:
     qsizetype bytesToWrite() const override;
     /// Reads no more, until this is called with false, or the peer has ended the connection.
     void setReadingPaused(bool paused) override;
+    void setHeld(bool held) override;
+    void setMessageBytes(qsizetype bytes) override { m_reader.setMessageBytes(bytes); }
     /// The device.
     QIODevice *device() const { return m_device.get(); }
 

@@ -55,6 +55,12 @@ void TcpServer::watch()
     update();
 }
 
+void TcpServer::close()
+{
+    m_notifier.reset();
+    QTcpServer::close();
+}
+
 void TcpServer::setPaused(bool paused)
 {
     m_isPaused = paused;

@@ -29,6 +29,8 @@ public:
     bool listenAt(const QUrl &url, QString *why);
     /// Takes over \a descriptor, which listens; false, and errorString() says why, if that is not possible.
     bool listenOn(qintptr descriptor);
+    /// Ends.
+    void close();
     /// Accepts no more, until this is called with false.
     void setPaused(bool paused);
 

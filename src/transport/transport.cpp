@@ -4,6 +4,7 @@
 #include "base/logging_p.h"
 #include "transport/datagramconnection_p.h"
 #include "transport/streamconnection_p.h"
+#include "transport/tokenconnector_p.h"
 
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QRandomGenerator>
@@ -75,6 +76,8 @@ void Transport::attempt()
 {
     m_isWaiting = false;
     m_connector = m_settings.connector ? m_settings.connector() : Connector::create(m_settings);
+    if (!m_settings.token.isEmpty())
+        m_connector = std::make_unique<TokenConnector>(std::move(m_connector), m_settings);
     if (!m_timer)
         m_timer = std::make_unique<Timer>([this] { onTimer(); });
     ++m_attempts;

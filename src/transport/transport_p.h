@@ -47,6 +47,7 @@ struct TransportSettings
     std::optional<Address> ownAddress; // told to the peer first, with a SESSION message
     std::function<std::unique_ptr<Connector>()> connector; // replaces the URL's
     std::shared_ptr<const QSslConfiguration> tls; // null: Qt's default
+    QByteArray token; // told to the peer that is connected to, before anything else; null: none
     QString name; // of what that connects to
 
     /// Where to connect to, for people.

@@ -202,6 +202,19 @@ void Message::parseOption(const char *data, const Scanner &scanner)
     option.rx.flags = quint32(readFlags(data, scanner, 2) & StreamOption::DeflateFlag);
 }
 
+// Its id is that of no other request: none is sent before the answer has come.
+QByteArray tokenRequest(const QByteArray &token, WireFormat format)
+{
+    Writer writer(format);
+    writer.writeArray(4);
+    writer.writeUnsigned(Message::Request);
+    writer.writeUnsigned(1);
+    writer.writeString(QByteArrayView(TokenMethod));
+    writer.writeArray(1);
+    writer.writeBinary(token);
+    return writer.bytes();
+}
+
 QByteArray packSession(const QByteArray &address, WireFormat format)
 {
     Writer writer(format);

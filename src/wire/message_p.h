@@ -59,6 +59,11 @@ private:
     void setFault(Fault what, const QString &text);
 };
 
+/// The method by which a token is told; nobody can serve it (doc/protocol, "Authentication").
+inline constexpr char TokenMethod[] = "rpc.authenticate";
+/// The request of it that begins a connection.
+QByteArray tokenRequest(const QByteArray &token, WireFormat format);
+
 /// A SESSION message with \a address in its form of 6 or 18 bytes: as bin, or as raw for old peers.
 QByteArray packSession(const QByteArray &address, WireFormat format);
 

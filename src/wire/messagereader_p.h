@@ -53,6 +53,8 @@ public:
     Scanner::Result next(Message &message);
     /// True if next() might have something to give.
     bool hasUnread() const noexcept { return m_scanned != m_end; }
+    /// The most bytes of the messages that begin from now on.
+    void setMessageBytes(qsizetype bytes) noexcept { m_scanner.setMaxBytes(bytes); }
     /// The next byte at a message boundary; -1 if there is none, or within a message.
     int peek() const noexcept;
     /// Takes everything after the last message away, uninterpreted.

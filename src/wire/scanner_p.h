@@ -26,6 +26,8 @@ public:
 
     /// Takes bytes from \a pos, which is advanced, until the message is complete or \a end is reached.
     Result scan(const char *&pos, const char *end);
+    /// The limit of the messages that begin from now on.
+    void setMaxBytes(qsizetype bytes) noexcept { m_maxBytes = bytes; }
     /// Forgets the message; the next scan() starts another.
     void reset() noexcept;
 

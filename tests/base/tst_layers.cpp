@@ -52,8 +52,8 @@ const QHash<QString, QStringList> publicHeaders{
           QStringLiteral("boundfunction"), QStringLiteral("callcontext"),
           QStringLiteral("objectdispatcher")}},
         {QStringLiteral("endpoint"),
-         {QStringLiteral("client"), QStringLiteral("cluster"), QStringLiteral("server"),
-          QStringLiteral("serving"), QStringLiteral("sessionpool")}},
+         {QStringLiteral("admission"), QStringLiteral("client"), QStringLiteral("cluster"),
+          QStringLiteral("server"), QStringLiteral("serving"), QStringLiteral("sessionpool")}},
 };
 
 const QDir root(QStringLiteral(SOURCE_DIR));

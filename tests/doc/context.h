@@ -2,6 +2,7 @@
 #pragma once
 
 // What the blocks of code in the documentation may use without saying where it comes from.
+#include <MsgpackRpc/Admission>
 #include <MsgpackRpc/AsyncResult>
 #include <MsgpackRpc/CallContext>
 #include <MsgpackRpc/Client>
@@ -42,4 +43,5 @@ protected:
     MsgpackRpc::Server server;
     QObject calculator;
     QSslKey serverKey;
+    QByteArray secret;
 };

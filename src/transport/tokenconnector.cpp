@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/tokenconnector_p.h"
+
+#include "transport/datagramdevice_p.h"
+#include "transport/transport_p.h"
+
+#include <MsgpackRpc/codec.h>
+
+#include <QtCore/QElapsedTimer>
+#include <QtNetwork/QAbstractSocket>
+
+#include <utility>
+
+namespace MsgpackRpc {
+
+namespace {
+
+Limits answerLimits()
+{
+    Limits limits;
+    limits.messageBytes = 64 * 1024;
+    limits.depth = 16;
+    return limits;
+}
+
+} // namespace
+
+TokenConnector::TokenConnector(std::unique_ptr<Connector> connector,
+                               const TransportSettings &settings)
+    : m_connector(std::move(connector)),
+      m_peerName(settings.target()),
+      m_request(tokenRequest(settings.token, settings.format)),
+      m_scanner(answerLimits())
+{
+    connect(m_connector.get(), &Connector::connected, this, &TokenConnector::onConnected);
+    connect(m_connector.get(), &Connector::failed, this, &TokenConnector::fail);
+}
+
+TokenConnector::~TokenConnector()
+{
+    if (m_device)
+        m_device->disconnect(this);
+}
+
+void TokenConnector::start()
+{
+    m_connector->start();
+}
+
+bool TokenConnector::waitForConnected(std::chrono::milliseconds time)
+{
+    QElapsedTimer timer;
+    timer.start();
+    if (!m_device && !m_connector->waitForConnected(time))
+        return false;
+    while (!m_hasEnded && m_device) {
+        const auto left = time.count() - timer.elapsed();
+        if (left <= 0 || !m_device->waitForReadyRead(int(left)))
+            return false;
+        readAnswer();
+    }
+    return m_isAccepted;
+}
+
+void TokenConnector::onConnected()
+{
+    m_device = m_connector->takeDevice();
+    QIODevice *const device = m_device.get();
+    if (qobject_cast<DatagramDevice *>(device) != nullptr) {
+        m_isUsable = false;
+        return fail(QStringLiteral("a token needs a connection, and %1 has none").arg(m_peerName));
+    }
+    connect(device, &QIODevice::readyRead, this, &TokenConnector::readAnswer);
+    connect(device, &QIODevice::readChannelFinished, this, &TokenConnector::onClosed);
+    connect(device, &QIODevice::aboutToClose, this, &TokenConnector::onClosed);
+    auto *const socket = qobject_cast<QAbstractSocket *>(device);
+    if (socket != nullptr)
+        connect(socket, &QAbstractSocket::disconnected, this, &TokenConnector::onClosed);
+    if (device->write(m_request) != m_request.size())
+        return fail(QStringLiteral("the token could not be sent: %1").arg(device->errorString()));
+    if (socket != nullptr)
+        socket->flush();
+    // What has come already, nobody says again.
+    QMetaObject::invokeMethod(this, &TokenConnector::readAnswer, Qt::QueuedConnection);
+}
+
+// Byte by byte: what follows the answer is the connection's.
+void TokenConnector::readAnswer()
+{
+    while (!m_hasEnded && m_device) {
+        char byte = 0;
+        const qint64 size = m_device->read(&byte, 1);
+        if (size < 0)
+            return failClosed();
+        if (size == 0 || !takeByte(byte))
+            return;
+    }
+}
+
+bool TokenConnector::takeByte(char byte)
+{
+    m_answer.append(byte);
+    const char *pos = m_answer.constData() + m_answer.size() - 1;
+    const Scanner::Result result = m_scanner.scan(pos, pos + 1);
+    if (result == Scanner::NeedMore)
+        return true;
+    if (result == Scanner::Failed) {
+        fail(QStringLiteral("%1 has answered the token with %2")
+                     .arg(m_peerName, m_scanner.error()));
+        return false;
+    }
+    Message message;
+    message.parse(m_answer.constData(), m_scanner);
+    m_scanner.reset();
+    if (message.type == Message::Response && message.fault == Message::None) {
+        answered(message);
+        return false;
+    }
+    m_answer.clear(); // one that asks for no token may send what it likes
+    return true;
+}
+
+void TokenConnector::answered(const Message &message)
+{
+    if (uchar(message.error.front()) == 0xc0) {
+        m_hasEnded = m_isAccepted = true;
+        m_device->disconnect(this);
+        Q_EMIT connected();
+        return;
+    }
+    QVariant error;
+    Reader reader(message.error);
+    Codec<QVariant>::read(reader, error);
+    m_isUsable = false;
+    fail(QStringLiteral("%1 does not accept the token: %2")
+                 .arg(m_peerName, Error::fromRemote(error).message()));
+}
+
+// The answer may have come before the end.
+void TokenConnector::onClosed()
+{
+    readAnswer();
+    failClosed();
+}
+
+void TokenConnector::failClosed()
+{
+    fail(QStringLiteral("%1 has closed the connection instead of accepting the token")
+                 .arg(m_peerName));
+}
+
+// From the event loop: the device is in the middle of telling, and start() may not have returned.
+void TokenConnector::fail(const QString &reason)
+{
+    if (std::exchange(m_hasEnded, true))
+        return;
+    if (m_device)
+        m_device->disconnect(this);
+    QMetaObject::invokeMethod(
+            this, [this, reason] { Q_EMIT failed(reason); }, Qt::QueuedConnection);
+}
+
+} // namespace MsgpackRpc
