@@ -18,6 +18,8 @@ class Session;
 
 namespace Detail {
 
+struct NotificationLog;
+
 /// What an IncomingCall answers through: the session's side of it.
 class MSGPACKRPC_EXPORT AnswerPort
 {
@@ -39,6 +41,8 @@ public:
     virtual SessionHandle handle() = 0;
     /// False once the session has been deleted or has lost this connection.
     virtual bool isOpen() const = 0;
+    /// How failures of the peer's notifications are logged.
+    virtual NotificationLog notificationLog() const;
     /// The certificate by which the peer is known; null if by none.
     virtual QSslCertificate peerCertificate() const;
 
@@ -127,6 +131,8 @@ public:
     void failNotAccepted();
     /// Takes the answer over: from now on only the responder answers. For a notification it does nothing.
     Responder responder();
+    /// Internal: where to tell that a notification has failed.
+    Detail::NotificationLog notificationLog() const;
     /// True once answered or taken over.
     bool isAnswered() const noexcept { return m_answered; }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/answer_p.h"
 
-#include "base/logging_p.h"
-
 namespace MsgpackRpc {
 
 Error currentError()
@@ -54,8 +52,7 @@ void Answer::giveError(const E &error) const
     else if (m_responder.isValid())
         m_responder.error(error);
     else
-        qCWarning(lcDispatch).noquote()
-                << "a notification of" << m_method << "failed:" << errorText(error);
+        m_log.failed(m_method, errorText(error));
 }
 
 template void Answer::giveError(const QVariant &) const;
@@ -72,8 +69,12 @@ Responder Answer::takeOver()
 
 Answer Answer::later()
 {
-    const QString method = m_call != nullptr ? m_call->methodText() : m_method;
-    return Answer(takeOver(), method);
+    if (m_call == nullptr)
+        return Answer(m_responder, m_method, m_log);
+    const QString method = m_call->methodText();
+    const Detail::NotificationLog log =
+            m_call->isNotification() ? m_call->notificationLog() : Detail::NotificationLog();
+    return Answer(takeOver(), method, log);
 }
 
 } // namespace MsgpackRpc

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dispatch/method_p.h"
+#include "session/notificationlog_p.h"
 
 #include <MsgpackRpc/dispatcher.h>
 
@@ -30,9 +31,9 @@ public:
     /// The answer to \a call, as long as that lives.
     explicit Answer(IncomingCall &call) noexcept : m_call(&call) {}
     /// An answer that \a responder gives; it is not valid for a notification. Errors of
-    /// notifications of \a method are logged.
-    Answer(const Responder &responder, const QString &method)
-        : m_responder(responder), m_method(method)
+    /// notifications of \a method are told to \a log.
+    Answer(const Responder &responder, const QString &method, const Detail::NotificationLog &log)
+        : m_responder(responder), m_method(method), m_log(log)
     {
     }
 
@@ -54,6 +55,7 @@ private:
     IncomingCall *m_call = nullptr;
     Responder m_responder;
     QString m_method;
+    Detail::NotificationLog m_log;
 };
 
 /// Answers with what a method has returned, now or when that is there. A QFuture is watched in the

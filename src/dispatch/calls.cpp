@@ -118,7 +118,7 @@ struct ObjectDispatcherPrivate::PostedCall
     ~PostedCall()
     {
         if (!isRun)
-            Answer(responder, name)
+            Answer(responder, name, log)
                     .error(QVariant(QStringLiteral("the object of `%1' was destroyed").arg(name)));
     }
     void take(IncomingCall &call)
@@ -127,6 +127,8 @@ struct ObjectDispatcherPrivate::PostedCall
         session = call.sessionHandle();
         certificate = call.peerCertificate();
         isNotification = call.isNotification();
+        if (isNotification)
+            log = call.notificationLog();
         if (!isNotification)
             responder = call.responder();
     }
@@ -135,7 +137,7 @@ struct ObjectDispatcherPrivate::PostedCall
         isRun = true;
         Detail::CallFrame frame(Detail::threadFrames(), &session, &name, &certificate,
                                 isNotification);
-        Answer answer(responder, name);
+        Answer answer(responder, name, log);
         if (method->takesResponder())
             storage.setResponder(responder);
         runInFrame(*method, storage, object, frame, answer, agent);
@@ -148,6 +150,7 @@ struct ObjectDispatcherPrivate::PostedCall
     QSslCertificate certificate;
     Responder responder;
     QString name;
+    Detail::NotificationLog log;
     bool isNotification = false;
     bool isRun = false;
 };

@@ -128,7 +128,7 @@ bool Acceptor::takePlace(const QHostAddress &host, const QString &peerName)
 {
     const int most = m_settings.transport.limits.connectionsPerAddress;
     if (!host.isNull() && m_perHost.value(host) >= most) {
-        qCWarning(lcEndpoint).noquote()
+        peerWarning(m_settings.transport.log.get(), lcEndpoint)
                 << "refusing a connection from" << peerName + QLatin1Char(':') << "more than"
                 << most << "from this address";
         return false;
@@ -150,9 +150,10 @@ void Acceptor::givePlace(const QHostAddress &host)
 
 void Acceptor::onAcceptFailed(const Listener &listener)
 {
-    qCWarning(lcEndpoint).noquote() << "cannot accept a connection at" << listener.url().toString()
-                                    << "although one waits: the system has no descriptors left for "
-                                       "this process, probably. It is tried again";
+    peerWarning(m_settings.transport.log.get(), lcEndpoint)
+            << "cannot accept a connection at" << listener.url().toString()
+            << "although one waits: the system has no descriptors left for "
+               "this process, probably. It is tried again";
 }
 
 void Acceptor::accept(std::unique_ptr<QIODevice> device)
@@ -248,7 +249,7 @@ void Acceptor::updateAccepting()
     if (pause == m_isPaused)
         return;
     m_isPaused = pause;
-    qCWarning(lcEndpoint).noquote()
+    peerWarning(m_settings.transport.log.get(), lcEndpoint)
             << (pause ? "accepting pauses at" : "accepting goes on below") << most << "connections";
     for (const auto &listener : m_listeners)
         listener->setPaused(pause);

@@ -106,9 +106,11 @@ bool ClusterPrivate::isPossible(const Address &claimed, const Address &peer) con
     try {
         return asked(claimed, peer);
     } catch (const std::exception &e) {
-        qCWarning(lcEndpoint) << "the check of an address threw:" << e.what();
+        peerWarning(pool->settings.transport.log.get(), lcEndpoint)
+                << "the check of an address threw:" << e.what();
     } catch (...) {
-        qCWarning(lcEndpoint) << "the check of an address threw something unknown";
+        peerWarning(pool->settings.transport.log.get(), lcEndpoint)
+                << "the check of an address threw something unknown";
     }
     return false;
 }

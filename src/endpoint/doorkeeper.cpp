@@ -232,7 +232,7 @@ void Doorkeeper::refuse(Visitor &visitor, const QString &reason)
 {
     AcceptedSession *const session = visitor.session;
     const std::optional<quint32> msgid = visitor.msgid;
-    qCWarning(lcEndpoint).noquote()
+    peerWarning(m_settings.transport.log.get(), lcEndpoint)
             << "refusing" << session->peerName() + QLatin1Char(':') << reason;
     remove(session);
     Transport &transport = *SessionPrivate::get(session)->transportAt(0);

@@ -3,6 +3,7 @@
 
 #include "base/currentthread_p.h"
 #include "base/logging_p.h"
+#include "base/peerlog_p.h"
 
 #include <QtCore/QAbstractEventDispatcher>
 #include <QtCore/QThread>
@@ -10,6 +11,17 @@
 #include <memory>
 
 namespace MsgpackRpc::Detail {
+
+namespace {
+
+// A call belongs to nobody any more when it says this: one limit for all of a thread.
+bool isToBeLogged()
+{
+    static thread_local LogRate rate;
+    return rate.decide(lcCall()) == LogRate::Write;
+}
+
+} // namespace
 
 void runLater(std::function<void()> function)
 {
@@ -42,7 +54,8 @@ Error callbackError(std::exception_ptr exception)
         what = QString::fromLocal8Bit(e.what());
     } catch (...) { // what it was stays unknown
     }
-    qCWarning(lcCall).noquote() << "a callback threw:" << what;
+    if (isToBeLogged())
+        qCWarning(lcCall).noquote() << "a callback threw:" << what;
     return error ? error
                  : Error(Error::InvalidResult, QStringLiteral("a callback threw: %1").arg(what));
 }
@@ -57,7 +70,7 @@ CallState::~CallState()
         return;
     const std::unique_ptr<Error> error(m_link.error);
     // Who cancels knows; every other failure is told to somebody, if only to the log.
-    if (!m_isHandled && error->code() != Error::Canceled)
+    if (!m_isHandled && error->code() != Error::Canceled && isToBeLogged())
         qCWarning(lcCall).noquote() << "a call failed and nobody handles it:" << error->message();
 }
 

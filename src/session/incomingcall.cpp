@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <MsgpackRpc/dispatcher.h>
 
-#include "base/logging_p.h"
+#include "session/notificationlog_p.h"
 #include "session/responder_p.h"
 
 #include <QtNetwork/QSslCertificate>
 
 namespace MsgpackRpc {
+
+Detail::NotificationLog Detail::AnswerPort::notificationLog() const
+{
+    return {};
+}
 
 QSslCertificate Detail::AnswerPort::peerCertificate() const
 {
@@ -45,11 +50,15 @@ void IncomingCall::commitReply()
     m_port->commitAnswer(m_msgid);
 }
 
+Detail::NotificationLog IncomingCall::notificationLog() const
+{
+    return m_port->notificationLog();
+}
+
 void IncomingCall::fail(const QVariant &error)
 {
     if (m_isNotification) {
-        qCWarning(lcDispatch).noquote()
-                << "a notification of" << methodText() << "failed:" << error.toString();
+        notificationLog().failed(methodText(), error.toString());
         return;
     }
     if (std::exchange(m_answered, true))

@@ -11,6 +11,7 @@ namespace MsgpackRpc {
 Session::Session(QObject *parent) : Session(std::make_unique<SessionPrivate>(), parent)
 {
     d->settings.keepAlive = 60;
+    d->settings.log = std::make_shared<PeerLog>();
 }
 
 Session::Session(const QUrl &url, QObject *parent) : Session(parent)

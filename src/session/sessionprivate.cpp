@@ -219,7 +219,8 @@ void SessionPrivate::dropped(int count, const Error &error)
 {
     if (count <= 0 || isShutDown)
         return;
-    qCWarning(lcSession).noquote() << count << "notification(s) dropped:" << error.message();
+    peerWarning(settings.log.get(), lcSession)
+            << count << "notification(s) dropped:" << error.message();
     emitLater([this, count, error] { Q_EMIT q->notificationDropped(count, error); });
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/logging_p.h"
 #include "session/answer_p.h"
+#include "session/notificationlog_p.h"
 #include "session/sessionresponder_p.h"
 
 #include <algorithm>
@@ -75,6 +76,12 @@ public:
         return SessionHandle(SessionPrivate::get(m_session->caller())->anchor());
     }
     bool isOpen() const override { return m_connection->isOpen(); }
+    // The session may be gone, and the connection lives until it is not used any more.
+    Detail::NotificationLog notificationLog() const override
+    {
+        return {isOpen() && m_session->settings.log ? m_session->settings.log->rate() : nullptr,
+                m_connection->peerName()};
+    }
     QSslCertificate peerCertificate() const override { return m_connection->peerCertificate(); }
 
 private:
@@ -179,7 +186,7 @@ void SessionPrivate::callReceived(Transport &transport, Message &message)
                       message.params, message.frame.isNull() ? nullptr : &message.frame,
                       message.msgid, isNotification);
     if (Q_UNLIKELY(message.fault == Message::BadCall)) {
-        qCWarning(lcSession).noquote()
+        peerWarning(settings.log.get(), lcSession)
                 << "a bad" << (isNotification ? "notification" : "request") << "from"
                 << lastPeerName + QLatin1Char(':') << message.faultText;
         if (!isNotification)

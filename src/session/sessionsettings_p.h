@@ -14,7 +14,11 @@ struct SessionSettings
     std::chrono::milliseconds timeout{10'000};
     TransportOption option; // of sessions that connect
 
-    SessionSettings() { transport.keepAlive = 60; }
+    SessionSettings()
+    {
+        transport.keepAlive = 60;
+        transport.log = std::make_shared<PeerLog>();
+    }
 };
 
 } // namespace MsgpackRpc

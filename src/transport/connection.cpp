@@ -38,7 +38,7 @@ void Connection::closeFor(Error::Code code, const QString &what)
 {
     if (m_handler == nullptr)
         return;
-    qCWarning(lcTransport).noquote()
+    peerWarning(m_handler->peerLog(), lcTransport)
             << "closing the connection to" << m_peerName + QLatin1String(": received") << what;
     lost(Error(
             code,

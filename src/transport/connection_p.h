@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/peerlog_p.h"
 #include "transport/turn_p.h"
 #include "wire/message_p.h"
 #include "wire/outputqueue_p.h"
@@ -28,6 +29,8 @@ public:
     virtual void connectionClosed(const Error &reason) = 0;
     /// Less waits to be sent than before.
     virtual void outputDrained() = 0;
+    /// Where faults of the peer are logged; null: without limit.
+    virtual PeerLog *peerLog() const { return nullptr; }
 
 protected:
     ConnectionHandler() = default;

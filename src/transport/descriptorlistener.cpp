@@ -16,7 +16,7 @@ DescriptorListener::DescriptorListener(Kind kind)
 void DescriptorListener::accept(qintptr descriptor)
 {
     if (settings().notifierMode == NotifierMode::PerThread) {
-        if (auto device = SocketDevice::create(descriptor)) {
+        if (auto device = SocketDevice::create(descriptor, settings().log.get())) {
             if (m_kind == Tcp)
                 device->tune(settings().keepAlive);
             device->setObjectName(m_url.toString()); // for those without an address

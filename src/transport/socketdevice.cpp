@@ -15,28 +15,28 @@ namespace MsgpackRpc {
 
 #ifdef Q_OS_LINUX
 
-std::unique_ptr<SocketDevice> SocketDevice::create(qintptr descriptor)
+std::unique_ptr<SocketDevice> SocketDevice::create(qintptr descriptor, PeerLog *log)
 {
     QString why;
     std::unique_ptr<SocketDevice> device = EpollSocket::create(int(descriptor), &why);
     if (!device) {
-        qCWarning(lcTransport).noquote()
+        peerWarning(log, lcTransport)
                 << "a connection gets a notifier of its own instead of the thread's:" << why;
     }
     return device;
 }
 
 // A descriptor cannot be taken from a QAbstractSocket, but its connection lives on in a copy.
-std::unique_ptr<SocketDevice> SocketDevice::takeOver(QAbstractSocket &socket)
+std::unique_ptr<SocketDevice> SocketDevice::takeOver(QAbstractSocket &socket, PeerLog *log)
 {
     const int descriptor = fcntl(int(socket.socketDescriptor()), F_DUPFD_CLOEXEC, 0);
     if (descriptor < 0) {
-        qCWarning(lcTransport).noquote()
+        peerWarning(log, lcTransport)
                 << "a connection gets a notifier of its own instead of the thread's:"
                 << qt_error_string(errno);
         return nullptr;
     }
-    std::unique_ptr<SocketDevice> device = create(descriptor);
+    std::unique_ptr<SocketDevice> device = create(descriptor, log);
     if (!device) {
         ::close(descriptor);
         return nullptr;
@@ -48,15 +48,15 @@ std::unique_ptr<SocketDevice> SocketDevice::takeOver(QAbstractSocket &socket)
 
 #else
 
-std::unique_ptr<SocketDevice> SocketDevice::create(qintptr)
+std::unique_ptr<SocketDevice> SocketDevice::create(qintptr, PeerLog *)
 {
     qCDebug(lcTransport) << "NotifierMode::PerThread has no effect on this system";
     return nullptr;
 }
 
-std::unique_ptr<SocketDevice> SocketDevice::takeOver(QAbstractSocket &)
+std::unique_ptr<SocketDevice> SocketDevice::takeOver(QAbstractSocket &, PeerLog *)
 {
-    return create(-1);
+    return create(-1, nullptr);
 }
 
 #endif

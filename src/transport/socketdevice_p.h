@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/peerlog_p.h"
+
 #include <MsgpackRpc/address.h>
 
 #include <QtCore/QIODevice>
@@ -29,10 +31,10 @@ class SocketDevice : public QIODevice
 public:
     /// A device without a notifier that owns the connected \a descriptor. Null, and the descriptor stays the caller's, where there is no such
     /// device, or the system has no room for one more.
-    static std::unique_ptr<SocketDevice> create(qintptr descriptor);
+    static std::unique_ptr<SocketDevice> create(qintptr descriptor, PeerLog *log = nullptr);
     /// A device for the connection of \a socket, which is of no use afterwards and ends from the event loop. Null, and
     /// nothing has changed, as for create().
-    static std::unique_ptr<SocketDevice> takeOver(QAbstractSocket &socket);
+    static std::unique_ptr<SocketDevice> takeOver(QAbstractSocket &socket, PeerLog *log = nullptr);
 
     /// The peer's address; none if it has no IP address.
     virtual std::optional<Address> peerAddress() const = 0;

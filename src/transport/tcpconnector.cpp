@@ -12,7 +12,8 @@ TcpConnector::TcpConnector(const TransportSettings &settings)
     : m_host(settings.url.host()),
       m_port(quint16(settings.url.port())),
       m_keepAlive(settings.keepAlive),
-      m_notifierMode(settings.notifierMode)
+      m_notifierMode(settings.notifierMode),
+      m_log(settings.log)
 {
     auto socket = std::make_unique<TcpSocket>();
     m_socket = socket.get();
@@ -42,7 +43,7 @@ void TcpConnector::onConnected()
     m_socket->disconnect(this);
     m_socket->tune(m_keepAlive);
     if (m_notifierMode == NotifierMode::PerThread) {
-        if (auto device = SocketDevice::takeOver(*m_socket)) {
+        if (auto device = SocketDevice::takeOver(*m_socket, m_log.get())) {
             m_device.release()->deleteLater();
             m_device = std::move(device);
         }

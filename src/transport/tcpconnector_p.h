@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/peerlog_p.h"
 #include "transport/connector_p.h"
 
 #include <MsgpackRpc/options.h>
@@ -29,6 +30,7 @@ private:
     quint16 m_port;
     int m_keepAlive;
     NotifierMode m_notifierMode;
+    std::shared_ptr<PeerLog> m_log;
 };
 
 } // namespace MsgpackRpc

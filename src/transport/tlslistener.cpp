@@ -162,7 +162,7 @@ void TlsListener::onSucceeded(TlsHandshake *handshake)
 
 void TlsListener::onFailed(TlsHandshake *handshake, const QString &reason)
 {
-    qCWarning(lcTransport).noquote()
+    peerWarning(settings().log.get(), lcTransport)
             << "refusing a connection from" << handshake->peer().toString() << "to"
             << m_url.toString() + QLatin1String(": the TLS handshake:") << reason;
     remove(handshake);

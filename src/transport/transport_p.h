@@ -47,6 +47,7 @@ struct TransportSettings
     std::optional<Address> ownAddress; // told to the peer first, with a SESSION message
     std::function<std::unique_ptr<Connector>()> connector; // replaces the URL's
     std::shared_ptr<const QSslConfiguration> tls; // null: Qt's default
+    std::shared_ptr<PeerLog> log; // of what peers do; null: without limit
     QByteArray token; // told to the peer that is connected to, before anything else; null: none
     QString name; // of what that connects to
 
@@ -137,6 +138,7 @@ private:
     void messageReceived(Message &message) override { m_owner.messageReceived(*this, message); }
     void connectionClosed(const Error &reason) override;
     void outputDrained() override { m_owner.outputDrained(*this); }
+    PeerLog *peerLog() const override { return m_settings.log.get(); }
 
     void attempt();
     void onTimer();

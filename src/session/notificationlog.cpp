@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/notificationlog_p.h"
+
+#include "base/logging_p.h"
+
+namespace MsgpackRpc::Detail {
+
+void NotificationLog::failed(const QString &method, const QString &why) const
+{
+    if (rate && rate->decide(lcDispatch()) != LogRate::Write)
+        return;
+    const QString from = peer.isEmpty() ? QString() : QLatin1String(" from ") + peer;
+    qCWarning(lcDispatch).noquote() << "a notification of" << method + from << "failed:" << why;
+}
+
+} // namespace MsgpackRpc::Detail
