@@ -107,6 +107,9 @@ public:
         return count;
     }
 
+    /// What all sessions of this server have done, those that have ended included, and the connections that came to
+    /// nothing. Counts on after close().
+    Counters counters() const;
     /// Datagrams over `udp://` that were dropped: malformed, over a limit, not to be accepted, without room for a
     /// session, or not to be sent. Counts on after close().
     quint64 datagramsDropped() const;

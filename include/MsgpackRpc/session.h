@@ -3,6 +3,7 @@
 
 #include <MsgpackRpc/address.h>
 #include <MsgpackRpc/caller.h>
+#include <MsgpackRpc/counters.h>
 #include <MsgpackRpc/error.h>
 #include <MsgpackRpc/limits.h>
 #include <MsgpackRpc/options.h>
@@ -187,6 +188,8 @@ public:
     /// Datagrams over `udp://` that were dropped: what came was malformed, over a limit or not to be accepted, or what
     /// was to be sent was not taken by the system. 0 over anything else.
     quint64 datagramsDropped() const;
+    /// What the session has done since it was made, over all connections.
+    Counters counters() const;
     /// The msgid of the next request: 1 at first, over `udp://` random, so that nobody can guess it. To be set before the first call, by tests that compare bytes.
     void setNextMsgid(quint32 msgid);
 

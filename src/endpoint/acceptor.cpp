@@ -17,10 +17,14 @@ Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const SessionSettings
       m_dispatcher(dispatcher),
       m_settings(settings),
       m_doorkeeper(settings),
-      m_datagrams(settings.transport.limits, [this](AcceptedSession *session) { end(session); })
+      m_datagrams(settings.transport.limits, [this](AcceptedSession *session) { end(session); }),
+      m_counters(std::make_shared<Counters>())
 {
     m_doorkeeper.onAccepted = [this](AcceptedSession *session) { open(session); };
-    m_doorkeeper.onRefused = [this](AcceptedSession *session) { end(session); };
+    m_doorkeeper.onRefused = [this](AcceptedSession *session) {
+        count(Counters::NotAuthenticated);
+        end(session);
+    };
     if (QCoreApplication::instance() == nullptr)
         return;
     QObject::connect(QCoreApplication::instance(), &QCoreApplication::aboutToQuit, owner,
@@ -45,9 +49,10 @@ bool Acceptor::listen(const QUrl &url)
     QString why;
     std::unique_ptr<Listener> listener = Listener::create(url, m_settings.transport, &why);
     if (listener && m_doorkeeper.isNeeded() && url.scheme() == QLatin1String("udp"))
-        return fail(QStringLiteral(
-                            "%1: a datagram proves nothing: no token or authenticator can decide on it")
-                            .arg(url.toString()));
+        return fail(
+                QStringLiteral(
+                        "%1: a datagram proves nothing: no token or authenticator can decide on it")
+                        .arg(url.toString()));
     return listener ? listen(std::move(listener), url) : fail(why);
 }
 
@@ -65,6 +70,8 @@ bool Acceptor::listen(std::unique_ptr<Listener> listener, const QUrl &url)
     listener->setPlaces(*this);
     QObject::connect(listener.get(), &Listener::acceptFailed, m_owner,
                      [this, from = listener.get()] { onAcceptFailed(*from); });
+    QObject::connect(listener.get(), &Listener::handshakeFailed, m_owner,
+                     [this] { count(Counters::HandshakeFailed); });
     listener->setAcceptor([this](std::unique_ptr<QIODevice> device) { accept(std::move(device)); });
     qCDebug(lcEndpoint).noquote() << "listening at" << listener->url().toString();
     if (m_isPaused)
@@ -131,6 +138,7 @@ bool Acceptor::takePlace(const QHostAddress &host, const QString &peerName)
         peerWarning(m_settings.transport.log.get(), lcEndpoint)
                 << "refusing a connection from" << peerName + QLatin1Char(':') << "more than"
                 << most << "from this address";
+        count(Counters::TooManyFromAddress);
         return false;
     }
     ++m_places;
@@ -150,6 +158,7 @@ void Acceptor::givePlace(const QHostAddress &host)
 
 void Acceptor::onAcceptFailed(const Listener &listener)
 {
+    count(Counters::SystemRefused);
     peerWarning(m_settings.transport.log.get(), lcEndpoint)
             << "cannot accept a connection at" << listener.url().toString()
             << "although one waits: the system has no descriptors left for "
@@ -174,6 +183,7 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
         delete session;
         return;
     }
+    SessionPrivate::get(session)->ended = m_counters;
     session->setTimeout(m_settings.timeout);
     session->setDispatcher(&m_dispatcher);
     session->onClosed([this, session] { closed(session); });
@@ -188,8 +198,19 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
         open(session);
 }
 
+Counters Acceptor::counters() const
+{
+    Counters all = *m_counters;
+    const QList<Session *> sessions = allSessions();
+    for (const Session *session : sessions)
+        all += session->counters();
+    all.datagramsDropped = datagramsDropped();
+    return all;
+}
+
 void Acceptor::open(AcceptedSession *session)
 {
+    ++SessionPrivate::get(session)->counters.connectionsOpened;
     m_sessions.append(session);
     onOpened(session);
 }
@@ -209,6 +230,7 @@ void Acceptor::closed(Session *session)
     if (!isKnown && !m_hosts.contains(session))
         return;
     const QPointer<Session> guard(session);
+    SessionPrivate::get(session)->settle();
     forget(session);
     if (isKnown)
         onClosed(session);

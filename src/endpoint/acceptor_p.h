@@ -42,6 +42,8 @@ public:
     Error error() const { return m_error; }
     /// The open sessions, in the order in which they came.
     const QList<Session *> &sessions() const { return m_sessions; }
+    /// What all sessions have done, and what became of the connections.
+    Counters counters() const;
     /// Datagrams that were dropped.
     quint64 datagramsDropped() const;
     /// Sends what waits in all sessions, for at most Limits::closeTime together; then closing them does not wait.
@@ -59,6 +61,7 @@ private:
     bool takePlace(const QHostAddress &host, const QString &peerName) override;
     void givePlace(const QHostAddress &host) override;
     void passPlace(const QHostAddress &host) override { m_passed = host; }
+    void count(Counters::Rejection why) { ++m_counters->connectionsRejectedBy[why]; }
     void accept(std::unique_ptr<QIODevice> device);
     bool fail(const QString &why);
     void onAcceptFailed(const Listener &listener);
@@ -82,6 +85,7 @@ private:
     std::optional<QHostAddress> m_passed; // of a connection that comes next and has a place
     qsizetype m_places = 0; // connections, open or to be; all but those of datagrams
     Error m_error;
+    std::shared_ptr<Counters> m_counters; // sessions that have ended, and connections
     quint64 m_datagramsDropped = 0; // by listeners that are closed
     bool m_isPaused = false;
     Q_DISABLE_COPY_MOVE(Acceptor)

@@ -59,6 +59,11 @@ void Server::close()
     d->acceptor.close();
 }
 
+Counters Server::counters() const
+{
+    return d->acceptor.counters();
+}
+
 quint64 Server::datagramsDropped() const
 {
     return d->acceptor.datagramsDropped();

@@ -139,6 +139,8 @@ bool CallBuilder::isComplete()
 void CallBuilder::finish(CallState *state)
 {
     if (Q_UNLIKELY(!isComplete())) {
+        if (m_session != nullptr)
+            m_session->countFailed(m_error, 1);
         state->finishWithError(m_error, CallState::Later);
         return;
     }
@@ -161,6 +163,7 @@ bool CallBuilder::finishNotification()
     m_transport->queue().commit();
     m_writer = nullptr;
     m_session->isBuilding = false;
+    ++m_session->counters.notificationsMade;
     m_transport->outputAdded();
     return true;
 }

@@ -270,6 +270,11 @@ quint64 Session::datagramsDropped() const
     return d->datagramsDropped();
 }
 
+Counters Session::counters() const
+{
+    return d->counted();
+}
+
 void Session::setNextMsgid(quint32 msgid)
 {
     d->isMsgidSet = true;

@@ -6,6 +6,7 @@
 #include "session/responder_p.h"
 #include "transport/transport_p.h"
 
+#include <MsgpackRpc/counters.h>
 #include <MsgpackRpc/dispatcher.h>
 #include <MsgpackRpc/session.h>
 
@@ -111,6 +112,15 @@ public:
     /// the connection that there is, as close() does.
     void setConnector(std::function<std::unique_ptr<Connector>()> connector, const QString &name);
     quint64 datagramsDropped() const;
+    /// What the session and its connections have done.
+    Counters counted() const;
+    /// Adds that to what those that have ended have done, once.
+    void settle();
+    /// Counts \a count calls that have ended with \a error.
+    void countFailed(const Error &error, size_t count)
+    {
+        counters.callsFailedBy[error.code()] += count;
+    }
     /// Counts what was ever queued, to tell whether something was meanwhile.
     quint64 messagesQueued() const;
     void enter(Detail::CallState *state, quint32 msgid, qint64 timeout, Transport &transport,
@@ -157,6 +167,9 @@ public:
     bool isMsgidSet = false; // by setNextMsgid()
     SessionGate *gate = nullptr; // of an accepted session, until its peer is let in
     SessionBinder *binder = nullptr; // of an accepted session, until its first message
+    Counters counters; // without what connections and queues count
+    /// Of a server: what its sessions that have ended have done; null when this one was added.
+    std::shared_ptr<Counters> ended;
     /// Told once, from the event loop, that an accepted session has ended.
     std::function<void(const Error &)> onClosed;
     std::optional<Address> lastPeer;

@@ -83,6 +83,7 @@ void SessionPrivate::shutdown()
         m_anchor->clear();
     onClosed = nullptr;
     close(Error(Error::Canceled, QStringLiteral("the session was deleted")));
+    settle();
     for (auto &transport : m_transports)
         transport.reset();
 }
@@ -104,6 +105,7 @@ void SessionPrivate::close(const Error &why)
     }
     setState(isPassive ? Session::Closed : Session::Unconnected);
     tellClosed(why);
+    countFailed(why, open.size());
     for (const CallTable::Call &call : open)
         call->finishWithError(why, Detail::CallState::Later);
 }
@@ -143,6 +145,7 @@ void SessionPrivate::enter(Detail::CallState *call, quint32 msgid, qint64 callTi
     call->sequence = quint32(sequence);
     call->transport = indexOf(transport);
     calls.insert(msgid, call);
+    ++counters.callsMade;
     if (callTimeout < 0)
         return;
     // Rounded up: now() has whole milliseconds, and no call ends early.
@@ -195,16 +198,19 @@ void SessionPrivate::onDeadline()
         watchDeadline(std::max(next, now + TickMilliseconds));
     for (const CallTable::Call &call : late)
         unqueue(*call);
+    const Error error(Error::Timeout, QStringLiteral("no answer in time"));
+    countFailed(error, late.size());
     // Last, since the callbacks may delete the session.
-    endCalls(late, Error(Error::Timeout, QStringLiteral("no answer in time")));
+    endCalls(late, error);
 }
 
 void SessionPrivate::cancelCall(Detail::CallState &call)
 {
     const CallTable::Call keep = calls.take(call.msgid);
     unqueue(call);
-    call.finishWithError(Error(Error::Canceled, QStringLiteral("the call was cancelled")),
-                         Detail::CallState::Later);
+    const Error error(Error::Canceled, QStringLiteral("the call was cancelled"));
+    countFailed(error, 1);
+    call.finishWithError(error, Detail::CallState::Later);
 }
 
 void SessionPrivate::flushCalls()
@@ -241,6 +247,7 @@ void SessionPrivate::setState(Session::State next)
 void SessionPrivate::stateChanged(Transport &transport)
 {
     if (Connection *const connection = transport.connection()) {
+        ++counters.connectionsOpened;
         lastPeer = connection->peerAddress();
         lastPeerName = connection->peerName();
     }
@@ -268,6 +275,9 @@ void SessionPrivate::connectionLost(Transport &transport, quint64 firstUnsent, c
         return call.transport == index && (isPassive || isWritten(call, firstUnsent));
     });
     qCDebug(lcSession).noquote() << error.message() << "-" << lost.size() << "calls open";
+    countFailed(error, lost.size());
+    counters.violations += error.code() == Error::ProtocolViolation ? 1 : 0;
+    counters.limitsPassed += error.code() == Error::LimitExceeded ? 1 : 0;
     cancelWork(transport);
     if (isPassive) {
         transport.queue().clear();
@@ -290,6 +300,7 @@ void SessionPrivate::connectFailed(Transport &transport, const Error &error)
     stateChanged(transport);
     dropped(int(transport.takeDropped() - qsizetype(failed.size())), error);
     emitLater([this, error] { Q_EMIT q->errorOccurred(error); });
+    countFailed(error, failed.size());
     endCalls(failed, error);
 }
 
@@ -340,6 +351,28 @@ quint64 SessionPrivate::datagramsDropped() const
     for (const auto &transport : m_transports)
         count += transport ? transport->datagramsDropped() : 0;
     return count;
+}
+
+Counters SessionPrivate::counted() const
+{
+    Counters all = counters;
+    for (const auto &transport : m_transports) {
+        if (!transport)
+            continue;
+        const Traffic traffic = transport->traffic();
+        all.bytesReceived += traffic.bytesReceived;
+        all.bytesSent += traffic.bytesSent;
+        all.messagesReceived += traffic.messagesReceived;
+        all.datagramsDropped += traffic.datagramsDropped;
+        all.messagesSent += transport->queue().messagesSent();
+    }
+    return all;
+}
+
+void SessionPrivate::settle()
+{
+    if (const auto to = std::exchange(ended, nullptr))
+        *to += counted();
 }
 
 quint64 SessionPrivate::messagesQueued() const

@@ -63,6 +63,7 @@ public:
             makeResponder(msgid).error(error); // which waits until the other message is packed
             return;
         }
+        ++m_session->counters.errorsAnswered;
         Detail::writeErrorAnswer(*m_transport, msgid, error);
         m_session->answerAdded(*m_transport);
     }
@@ -165,6 +166,7 @@ void SessionPrivate::responseReceived(Transport &transport, Message &message)
     // nil is success; so is false with a result, to the original implementation.
     const uchar error = uchar(message.error.front());
     if (Q_LIKELY(error == 0xc0 || error == 0xc2)) {
+        ++counters.callsAnswered;
         Reader reader(message.result, message.frame.isNull() ? nullptr : &message.frame);
         call->finishWithResult(reader);
         return;
@@ -175,17 +177,20 @@ void SessionPrivate::responseReceived(Transport &transport, Message &message)
     Reader resultReader(message.result);
     Codec<QVariant>::read(errorReader, data);
     Codec<QVariant>::read(resultReader, result);
+    ++counters.callsFailedBy[Error::RemoteError];
     call->finishWithError(Error::fromRemote(data, result), Detail::CallState::Now);
 }
 
 void SessionPrivate::callReceived(Transport &transport, Message &message)
 {
     const bool isNotification = message.type == Message::Notify;
+    ++(isNotification ? counters.notificationsReceived : counters.requestsReceived);
     ConnectionPort port(this, transport);
     IncomingCall call(&port, message.method.name, message.method.number, message.method.isNumber,
                       message.params, message.frame.isNull() ? nullptr : &message.frame,
                       message.msgid, isNotification);
     if (Q_UNLIKELY(message.fault == Message::BadCall)) {
+        ++counters.badCalls;
         peerWarning(settings.log.get(), lcSession)
                 << "a bad" << (isNotification ? "notification" : "request") << "from"
                 << lastPeerName + QLatin1Char(':') << message.faultText;

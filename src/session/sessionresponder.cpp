@@ -39,7 +39,8 @@ bool SessionResponder::answer(const std::function<void(Writer &)> &write)
     Detail::writeAnswerHeader(writer, m_route.msgid, true);
     write(writer);
     const QString failure = writer.failure();
-    if (!failure.isNull()) {
+    m_route.isError = !failure.isNull();
+    if (m_route.isError) {
         queue.rollback();
         Detail::writeErrorAnswer(queue, m_route.msgid,
                                  QStringLiteral("the result cannot be sent: %1").arg(failure));
@@ -54,6 +55,7 @@ bool SessionResponder::fail(const QVariant &error)
 {
     if (!begin())
         return false;
+    m_route.isError = true;
     OutputQueue queue(m_anchor->format());
     Detail::writeErrorAnswer(queue, m_route.msgid, Detail::sentError(error));
     send(queue.take());
@@ -89,9 +91,11 @@ void SessionResponder::deliver(SessionPrivate &session, const Route &route,
         const Limits &limits = session.settings.limits;
         if (Detail::isSendable(*transport, limits)) {
             queue.commit(true);
+            session.counters.errorsAnswered += route.isError ? 1 : 0;
         } else {
             const QString problem = Detail::answerProblem(*transport, limits);
             queue.rollback();
+            ++session.counters.errorsAnswered;
             Detail::writeErrorAnswer(*transport, route.msgid, problem);
         }
     }

@@ -46,6 +46,7 @@ private:
         quint32 msgid = 0;
         quint32 generation = 0; // of the connection
         quint8 transport = 0;
+        bool isError = false; // the answer; set with it
     };
     static void deliver(SessionPrivate &session, const Route &route, const QByteArray &message);
 

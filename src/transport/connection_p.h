@@ -38,6 +38,24 @@ protected:
     Q_DISABLE_COPY_MOVE(ConnectionHandler)
 };
 
+/// What went through a connection.
+struct Traffic
+{
+    quint64 bytesReceived = 0;
+    quint64 bytesSent = 0;
+    quint64 messagesReceived = 0;
+    quint64 datagramsDropped = 0;
+
+    Traffic &operator+=(const Traffic &other) noexcept
+    {
+        bytesReceived += other.bytesReceived;
+        bytesSent += other.bytesSent;
+        messagesReceived += other.messagesReceived;
+        datagramsDropped += other.datagramsDropped;
+        return *this;
+    }
+};
+
 /// Messages to and from one peer: what streams and datagrams have in common. Writes what its queue holds once at the
 /// end of each turn of the event loop, and at once when much waits.
 ///
@@ -94,8 +112,10 @@ public:
     bool isBusy() const noexcept { return m_depth > 0; }
     /// What is wrong with the size of the message that is open in the queue, where each has to fit into a datagram.
     virtual QString sizeProblem() const { return {}; }
+    /// What went through it.
+    virtual Traffic traffic() const { return m_traffic; }
     /// Datagrams that were dropped; none where there are no datagrams.
-    virtual quint64 datagramsDropped() const { return 0; }
+    quint64 datagramsDropped() const { return traffic().datagramsDropped; }
     /// When the last datagram came, by the clock; -1 for connections that tell themselves when they end.
     virtual qint64 lastHeard() const { return -1; }
     /// False once the connection has ended or was released.
@@ -143,6 +163,7 @@ protected:
     QString m_peerName;
     std::optional<Address> m_peerAddress;
     int m_depth = 0; // functions of this that are running
+    Traffic m_traffic;
     bool m_isPaused = false;
     bool m_isHeld = false;
 

@@ -73,6 +73,14 @@ bool DatagramConnection::isHeldBack() const
     return m_role == Passive && !m_device->isLocal() && m_replyBytes < DatagramDevice::MostIPv6;
 }
 
+Traffic DatagramConnection::traffic() const
+{
+    Traffic traffic = m_traffic;
+    traffic.bytesReceived = m_device->bytesReceived();
+    traffic.datagramsDropped = m_device->datagramsDropped();
+    return traffic;
+}
+
 // A passive side's datagrams are read by who listens.
 qsizetype DatagramConnection::datagramReceived(QByteArrayView datagram)
 {
@@ -97,6 +105,7 @@ void DatagramConnection::datagramRead(Message &message)
         m_device->drop(DatagramDrops::NoRoom, QStringLiteral("too many requests are in work"));
         return;
     }
+    ++m_traffic.messagesReceived;
     m_lastHeard = Clock::now();
     m_credit = std::min(m_credit + m_replyBytes, MostOwed * m_replyBytes);
     m_handler->messageReceived(message);
@@ -141,7 +150,9 @@ void DatagramConnection::sendNext()
         }
         m_credit -= bytes.size();
     }
-    if (!m_device->send(bytes))
+    if (m_device->send(bytes))
+        m_traffic.bytesSent += quint64(bytes.size());
+    else
         m_device->drop(DatagramDrops::NotSent, QStringLiteral("the system does not take it"));
 }
 

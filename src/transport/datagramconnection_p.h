@@ -43,7 +43,7 @@ public:
     /// Requests and notifications that come while it is paused are dropped; answers are not.
     void setReadingPaused(bool paused) override { m_isPaused = paused; }
     QString sizeProblem() const override { return m_form.problem(*m_queue); }
-    quint64 datagramsDropped() const override { return m_device->datagramsDropped(); }
+    Traffic traffic() const override;
     qint64 lastHeard() const override { return m_lastHeard; }
 
 private:

@@ -79,6 +79,8 @@ public:
     virtual void drop(DatagramDrops::Reason reason, const QString &what);
     /// Datagrams that were dropped.
     quint64 datagramsDropped() const noexcept { return m_drops.count(); }
+    /// Bytes of those that came.
+    quint64 bytesReceived() const noexcept { return m_bytesReceived; }
     /// Who gets what arrives: \a receiver must live while it is told. Null for nobody.
     void setReceiver(DatagramReceiver *receiver) { m_receiver = receiver; }
 
@@ -89,11 +91,13 @@ protected:
     /// Hands \a datagram to the receiver. Returns how many bytes were inflated for it.
     qsizetype receive(QByteArrayView datagram)
     {
+        m_bytesReceived += quint64(datagram.size());
         return m_receiver != nullptr ? m_receiver->datagramReceived(datagram) : 0;
     }
-    /// The same with one that was read.
-    void receive(Message &message)
+    /// The same with one of \a bytes that was read.
+    void receive(Message &message, qsizetype bytes = 0)
     {
+        m_bytesReceived += quint64(bytes);
         if (m_receiver != nullptr)
             m_receiver->datagramRead(message);
     }
@@ -107,6 +111,7 @@ protected:
 
 private:
     DatagramReceiver *m_receiver = nullptr;
+    quint64 m_bytesReceived = 0;
 };
 
 } // namespace MsgpackRpc

@@ -70,6 +70,8 @@ public:
 Q_SIGNALS:
     /// A connection waits, and the system cannot accept it; it is tried again after a while.
     void acceptFailed();
+    /// A connection that was accepted came to nothing: it is not offered.
+    void handshakeFailed();
 
 protected:
     Listener() = default;

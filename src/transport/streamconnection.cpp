@@ -170,6 +170,8 @@ bool StreamConnection::readOnce()
     m_isInDevice = false;
     if (m_handler == nullptr)
         return false;
+    if (size > 0 && !m_inflater)
+        m_traffic.bytesReceived += quint64(size);
     if (size < 0) {
         m_isDry = true;
         m_isClosed = true;
@@ -207,6 +209,7 @@ qsizetype StreamConnection::inflate(MessageReader::Space space)
             return received; // -1 tells that the connection has ended
         }
         compressed.truncate(received);
+        m_traffic.bytesReceived += quint64(received);
         m_inflater->add(compressed);
     }
 }
@@ -226,7 +229,7 @@ bool StreamConnection::handleMessages(TurnBudget &budget)
                      m_reader.error());
             return false;
         }
-        ++m_messages;
+        ++m_traffic.messagesReceived;
         // Whoever runs an event loop while this message is handled must get what follows it.
         if (m_reader.hasUnread() || !m_isDry)
             m_turn->schedule(this);
@@ -311,7 +314,7 @@ void StreamConnection::watchPartial()
         return;
     if (!m_partialTimer)
         m_partialTimer = std::make_unique<Timer>([this] { onPartialTimeout(); });
-    m_partialMessage = m_messages;
+    m_partialMessage = m_traffic.messagesReceived;
     m_partialAt = m_reader.partialSize();
     m_partialTimer->start(m_limits.halfMessageTime);
 }
@@ -322,7 +325,7 @@ void StreamConnection::onPartialTimeout()
     const qsizetype size = m_reader.partialSize();
     if (m_handler == nullptr || size == 0)
         return;
-    if (m_isPaused || m_isHeld || m_partialMessage != m_messages
+    if (m_isPaused || m_isHeld || m_partialMessage != m_traffic.messagesReceived
         || size - m_partialAt >= PartialProgress)
         return watchPartial();
     closeFor(Error::LimitExceeded,
@@ -365,6 +368,8 @@ qsizetype StreamConnection::write(const char *data, qsizetype size)
     if (m_socket != nullptr && written > 0 && m_socket->bytesToWrite() > 0)
         m_socket->flush();
     m_isInDevice = false;
+    if (written > 0)
+        m_traffic.bytesSent += quint64(written);
     if (written < 0) {
         // Told from the event loop: writing happens where user code must not run.
         m_isClosed = true;

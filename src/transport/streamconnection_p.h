@@ -82,8 +82,7 @@ private:
     QByteArray m_raw; // plain or compressed bytes that go before the queue's
     qsizetype m_rawSent = 0;
     std::unique_ptr<Timer> m_partialTimer;
-    qint64 m_partialMessage = 0; // counts messages, to tell whether the partial one is the same
-    qint64 m_messages = 0;
+    quint64 m_partialMessage = 0; // counts messages, to tell whether the partial one is the same
     qsizetype m_partialAt = 0;
     Role m_role;
     TransportOption m_accepted = TransportOption::Deflate;

@@ -167,6 +167,7 @@ void TlsListener::onFailed(TlsHandshake *handshake, const QString &reason)
             << m_url.toString() + QLatin1String(": the TLS handshake:") << reason;
     remove(handshake);
     givePlace(handshake->peer().host());
+    Q_EMIT handshakeFailed();
 }
 
 } // namespace MsgpackRpc

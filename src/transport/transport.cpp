@@ -44,7 +44,7 @@ Transport::~Transport()
 void Transport::endConnection()
 {
     if (Connection *const connection = std::exchange(m_connection, nullptr)) {
-        m_datagramsDropped += connection->datagramsDropped();
+        m_traffic += connection->traffic();
         connection->release();
     }
     if (m_connector) {
@@ -217,9 +217,12 @@ QString Transport::sizeProblem() const
     return DatagramForm::asking(m_option.exchange(), maximum).problem(m_queue);
 }
 
-quint64 Transport::datagramsDropped() const
+Traffic Transport::traffic() const
 {
-    return m_datagramsDropped + (m_connection != nullptr ? m_connection->datagramsDropped() : 0);
+    Traffic traffic = m_traffic;
+    if (m_connection != nullptr)
+        traffic += m_connection->traffic();
+    return traffic;
 }
 
 void Transport::connectionClosed(const Error &reason)

@@ -117,7 +117,9 @@ public:
     /// What is wrong with it; empty if it is right.
     QString sizeProblem() const;
     /// Datagrams that were dropped, over all connections.
-    quint64 datagramsDropped() const;
+    quint64 datagramsDropped() const { return traffic().datagramsDropped; }
+    /// What went through all connections.
+    Traffic traffic() const;
     /// Sends what waits as far as the system takes it, without blocking.
     void flush();
     /// Waits for at most \a time until everything is sent. Runs no event loop.
@@ -159,7 +161,7 @@ private:
     std::unique_ptr<Timer> m_timer; // of an attempt, or until the next
     int m_attempts = 0;
     qsizetype m_dropped = 0;
-    quint64 m_datagramsDropped = 0; // by former connections
+    Traffic m_traffic; // of former connections
     quint32 m_generation = 0;
     State m_state = Unconnected;
     TransportOption m_option;

@@ -115,13 +115,13 @@ qsizetype UdpListener::read(QByteArrayView datagram, UdpSource source)
     const qsizetype inflated = m_reader->inflatedBytes();
     source.option = m_reader->option();
     if (result == DatagramReader::Complete)
-        route(message, source); // may delete this
+        route(message, datagram.size(), source); // may delete this
     else
         drop(DatagramDrops::reasonFor(result), source, m_reader->error());
     return inflated;
 }
 
-void UdpListener::route(Message &message, const UdpSource &source)
+void UdpListener::route(Message &message, qsizetype bytes, const UdpSource &source)
 {
     UdpPeer *peer = m_peers.value(source);
     if (peer == nullptr) {
@@ -139,7 +139,7 @@ void UdpListener::route(Message &message, const UdpSource &source)
             return drop(DatagramDrops::NoRoom, source,
                         QStringLiteral("there is no room for another session"));
     }
-    peer->take(message);
+    peer->take(message, bytes);
 }
 
 } // namespace MsgpackRpc

@@ -48,7 +48,7 @@ public:
     void close() override;
     void drop(DatagramDrops::Reason reason, const QString &what) override;
     /// Something has come from the source.
-    void take(Message &message) { receive(message); }
+    void take(Message &message, qsizetype bytes) { receive(message, bytes); }
 
 private:
     QPointer<UdpListener> m_listener;
@@ -80,7 +80,7 @@ public:
 private:
     void onReadyRead();
     qsizetype read(QByteArrayView datagram, UdpSource source);
-    void route(Message &message, const UdpSource &source);
+    void route(Message &message, qsizetype bytes, const UdpSource &source);
 
     std::shared_ptr<QUdpSocket> m_socket;
     std::unique_ptr<DatagramReader> m_reader;

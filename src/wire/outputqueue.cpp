@@ -44,6 +44,7 @@ bool OutputQueue::remove(quint64 number)
         return false;
     m_removedBytes += sizeAt(index);
     ++m_removed;
+    ++m_dropped;
     m_sizes[index] |= RemovedBit;
     if (m_sent == m_frontOffset)
         skipRemoved();
@@ -63,6 +64,7 @@ void OutputQueue::removeAnswers()
 
 void OutputQueue::clear()
 {
+    m_dropped += quint64(count() - (isFrontPartial() ? 1 : 0));
     m_sent = m_committed;
     reset();
 }

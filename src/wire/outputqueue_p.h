@@ -62,6 +62,11 @@ public:
     quint64 nextNumber() const noexcept { return m_firstNumber + m_sizes.size(); }
     /// The number of the first message of which no byte was sent.
     quint64 firstUnsent() const noexcept;
+    /// Messages that were sent, at least in part.
+    quint64 messagesSent() const noexcept
+    {
+        return firstUnsent() - (m_dropped - quint64(m_removed));
+    }
     /// Drops the rest of a message that was sent in part: its connection is lost.
     void dropPartial();
 
@@ -97,6 +102,7 @@ private:
     qsizetype m_committed = 0; // bytes
     qsizetype m_removed = 0; // messages not yet passed over
     qsizetype m_removedBytes = 0;
+    quint64 m_dropped = 0; // messages of which nothing was sent, since the beginning
     bool m_isOpen = false;
 };
 

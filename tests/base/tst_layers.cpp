@@ -34,9 +34,9 @@ const QStringList rooms{QStringLiteral("base"),      QStringLiteral("wire"),
 // The public headers, which lie in one directory.
 const QHash<QString, QStringList> publicHeaders{
         {QStringLiteral("base"),
-         {QStringLiteral("address"), QStringLiteral("error"), QStringLiteral("extension"),
-          QStringLiteral("global"), QStringLiteral("limits"), QStringLiteral("options"),
-          QStringLiteral("testing")}},
+         {QStringLiteral("address"), QStringLiteral("counters"), QStringLiteral("error"),
+          QStringLiteral("extension"), QStringLiteral("global"), QStringLiteral("limits"),
+          QStringLiteral("options"), QStringLiteral("testing")}},
         {QStringLiteral("wire"),
          {QStringLiteral("codec"), QStringLiteral("containercodec"), QStringLiteral("msgpack"),
           QStringLiteral("reader"), QStringLiteral("registertype"), QStringLiteral("scalarcodec"),
