@@ -41,11 +41,12 @@ bool isReady(int descriptor, short events, int milliseconds)
     return ::poll(&poll, 1, milliseconds) > 0; // or an error, which the next read or write tells
 }
 
-// A pipe whose other end is gone is an error of write(), not the end of the program.
+// A pipe whose other end is gone is an error of write(), not the end of the program. Qt's sockets and processes do the
+// same, once.
 void ignoreSigPipe()
 {
-    struct sigaction action = {};
-    if (sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL)
+    static std::atomic_flag isIgnored = ATOMIC_FLAG_INIT;
+    if (!isIgnored.test_and_set())
         std::signal(SIGPIPE, SIG_IGN);
 }
 
