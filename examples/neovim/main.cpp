@@ -2,7 +2,6 @@
 
 // Starts Neovim, edits in it, watches it, and answers what it asks. Usage: neovim_tour
 #include "api.h"
-#include "neovim.h"
 
 #include <MsgpackRpc/Client>
 #include <MsgpackRpc/Coroutine>
@@ -11,7 +10,6 @@
 #include <QtCore/QCoreApplication>
 #include <QtCore/QTextStream>
 
-using namespace std::chrono_literals;
 using MsgpackRpc::Client;
 using MsgpackRpc::ErrorException;
 using MsgpackRpc::Extension;
@@ -46,13 +44,13 @@ class Tour : public QObject
     Q_OBJECT
 
 public:
-    explicit Tour(const QUrl &url) : m_nvim(url)
+    Tour()
     {
-        // Neovim has only just been started: the first call waits until it listens.
-        MsgpackRpc::Reconnect patience;
-        patience.attempts = 100;
-        patience.maximumDelay = 200ms;
-        m_nvim.setReconnect(patience);
+        // A child of ours, without a terminal, which is called over its standard streams.
+        m_nvim.startProcess(QStringLiteral("nvim"),
+                            {QStringLiteral("--embed"), QStringLiteral("--headless"),
+                             QStringLiteral("--clean")});
+        connect(&m_nvim, &Client::processFinished, this, [this] { Q_EMIT done(m_status); });
 
         // What Neovim may call, and what becomes of its other notifications.
         m_nvim.bind("nvim_buf_lines_event", this, &Tour::showChange);
@@ -64,7 +62,6 @@ public:
 
     Task<> run()
     {
-        int status = 0;
         try {
             const int channel = co_await describe();
             const Extension buffer = co_await edit();
@@ -73,10 +70,12 @@ public:
             co_await fail(buffer);
         } catch (const ErrorException &e) {
             printResult(QStringLiteral("failed: ") + e.error().message());
-            status = 1;
+            m_status = 1;
         }
-        m_nvim.notify("nvim_command", "qa!");
-        Q_EMIT done(status);
+        if (m_nvim.state() == Client::Connected)
+            m_nvim.notify("nvim_command", "qa!"); // it ends, and so does the tour
+        else
+            Q_EMIT done(m_status);
     }
 
 Q_SIGNALS:
@@ -188,6 +187,7 @@ private:
     }
 
     Client m_nvim;
+    int m_status = 0;
 };
 
 } // namespace
@@ -195,20 +195,10 @@ private:
 int main(int argc, char *argv[])
 {
     QCoreApplication app(argc, argv);
-    Neovim neovim;
-    if (!neovim.begin()) {
-        QTextStream(stderr) << "cannot start nvim: " << neovim.errorString() << Qt::endl;
-        return 1;
-    }
-    Tour tour(neovim.url());
+    Tour tour;
     QObject::connect(&tour, &Tour::done, &app, &QCoreApplication::exit, Qt::QueuedConnection);
     tour.run();
-    const int status = app.exec();
-    if (!neovim.end()) {
-        QTextStream(stderr) << "nvim did not end and was killed" << Qt::endl;
-        return 1;
-    }
-    return status;
+    return app.exec();
 }
 
 #include "main.moc"
