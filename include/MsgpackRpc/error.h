@@ -32,7 +32,7 @@ public:
         NoError, ///< nothing failed
         Timeout, ///< no answer within the call's timeout
         ConnectFailed, ///< every connection attempt failed or ran into the connect timeout
-        NotConnectable, ///< there is no way to connect: no URL, an unknown scheme, port 0, a closed accepted session
+        NotConnectable, ///< there is no way to connect: no URL, an unknown scheme, port 0, no such program, a device or an accepted session that has ended
         ConnectionLost, ///< the connection ended after the request had been (partly) written
         Canceled, ///< cancelled by the caller, by close(), or by deletion of session, client or context
         LimitExceeded, ///< one of Limits was reached

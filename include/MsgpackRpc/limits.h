@@ -76,7 +76,7 @@ struct MSGPACKRPC_EXPORT Limits
     std::chrono::milliseconds authenticationTime{10'000};
     /// How long close(), destruction and the end of the application wait for notifications and
     /// answers that are not sent yet. Default 1 s: a last notification arrives, an unreachable peer
-    /// does not hold up the exit.
+    /// does not hold up the exit. Also how long a child process has to end (Client::startProcess()).
     std::chrono::milliseconds closeTime{1'000};
 
     friend bool operator==(const Limits &a, const Limits &b)

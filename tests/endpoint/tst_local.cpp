@@ -45,6 +45,7 @@ private Q_SLOTS:
     void newerFileStays();
     void staleFile();
     void killedServer();
+    void oneHeirOfMany();
     void liveServer_data();
     void liveServer();
     void foreignFile_data();
@@ -261,6 +262,44 @@ void tst_Local::killedServer()
     QVERIFY(exists(path()));
     QVERIFY2(heir.listen(url()), qPrintable(heir.error().message()));
     QVERIFY(answers(url()));
+}
+
+// Many find the file of a dead server at the same time: one of them gets it, and is reached there.
+void tst_Local::oneHeirOfMany()
+{
+    for (int round = 0; round < 5; ++round) {
+        const QString name = QStringLiteral("round%1").arg(round);
+        {
+            const PlainSocket dead(path(name), 1);
+        }
+        std::vector<std::unique_ptr<QProcess>> heirs;
+        for (int i = 0; i < 6; ++i) {
+            heirs.push_back(std::make_unique<QProcess>());
+            heirs.back()->start(QStringLiteral(TESTPEER), {url(name).toString()});
+        }
+        int listening = 0;
+        int refused = 0;
+        for (const auto &heir : heirs) {
+            // It says that it listens, or ends with an error.
+            while (heir->state() != QProcess::NotRunning && !heir->canReadLine()
+                   && heir->waitForReadyRead(20'000)) {}
+            if (heir->canReadLine()) {
+                ++listening;
+            } else {
+                QVERIFY(heir->state() == QProcess::NotRunning || heir->waitForFinished(20'000));
+                const QString why = QString::fromUtf8(heir->readAllStandardError());
+                QVERIFY2(why.contains(QStringLiteral("in use")), qPrintable(why));
+                ++refused;
+            }
+        }
+        QCOMPARE(listening, 1);
+        QCOMPARE(refused, 5);
+        QVERIFY(answers(url(name)));
+        for (const auto &heir : heirs) {
+            heir->kill();
+            heir->waitForFinished(20'000);
+        }
+    }
 }
 
 void tst_Local::liveServer_data()

@@ -10,6 +10,7 @@
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QStandardPaths>
 #include <QtCore/QTemporaryDir>
+#include <QtCore/QTimer>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
@@ -55,6 +56,8 @@ private Q_SLOTS:
     void anotherProcess();
     void backToTheUrl();
     void lastNotification();
+    void noPeerAtAll();
+    void applicationQuits();
     void nvim();
 
 private:
@@ -537,6 +540,39 @@ void tst_Process::lastNotification()
     client.notify("leave", 7);
     client.close();
     QTRY_COMPARE(code, 7);
+}
+
+// A program that writes anything else is a peer that breaks the protocol, and is ended like one.
+void tst_Process::noPeerAtAll()
+{
+    Client client;
+    client.startProcess(QStringLiteral("/bin/sh"),
+                        {QStringLiteral("-c"), QStringLiteral("echo hello; exec sleep 1000")});
+    auto reply = client.call("add", 1, 2);
+    QVERIFY(reply.waitForFinished(10s));
+    QCOMPARE(reply.error().code(), Error::ProtocolViolation);
+    QCOMPARE(client.state(), Client::Unconnected);
+}
+
+// What was to be ended later is ended by then.
+void tst_Process::applicationQuits()
+{
+    MsgpackRpc::Limits limits;
+    limits.closeTime = 400ms;
+    auto client = std::make_unique<Client>();
+    client->setLimits(limits);
+    client->startProcess(program, {QStringLiteral("stubborn")});
+    const auto pid = resultOf(client->call<qint64>("pid"));
+    QVERIFY(pid > 0);
+    bool wasThere = false;
+    QTimer::singleShot(0, this, [&] {
+        client.reset();
+        wasThere = !isGone(pid);
+        QCoreApplication::quit();
+    });
+    QCoreApplication::exec();
+    QVERIFY(wasThere);
+    QVERIFY(isGone(pid));
 }
 
 void tst_Process::nvim()
