@@ -3,6 +3,8 @@
 
 #include "transport/processend_p.h"
 
+#include <utility>
+
 namespace MsgpackRpc {
 
 ProcessDevice::ProcessDevice(std::unique_ptr<QProcess> process, std::unique_ptr<QIODevice> streams,
@@ -23,7 +25,11 @@ ProcessDevice::ProcessDevice(std::unique_ptr<QProcess> process, std::unique_ptr<
     QMetaObject::invokeMethod(this, &ProcessDevice::onErrorOutput, Qt::QueuedConnection);
     if (m_process->state() == QProcess::NotRunning)
         QMetaObject::invokeMethod(
-                this, [this] { onFinished(m_process->exitCode(), m_process->exitStatus()); },
+                this,
+                [this] {
+                    if (m_process)
+                        onFinished(m_process->exitCode(), m_process->exitStatus());
+                },
                 Qt::QueuedConnection);
 }
 
@@ -53,11 +59,14 @@ void ProcessDevice::innerEnded(const QString &)
         m_grace.start(m_closeTime);
 }
 
+// Either may come from the event loop after the device was closed, when another tells.
 void ProcessDevice::onFinished(int exitCode, QProcess::ExitStatus status)
 {
+    if (!m_process || !m_observer)
+        return;
     m_grace.stop();
     onErrorOutput();
-    m_observer->processFinished(exitCode, status);
+    std::exchange(m_observer, nullptr)->processFinished(exitCode, status);
     end(status == QProcess::CrashExit
                 ? QStringLiteral("the program crashed")
                 : QStringLiteral("the program exited with code %1").arg(exitCode));
@@ -65,6 +74,8 @@ void ProcessDevice::onFinished(int exitCode, QProcess::ExitStatus status)
 
 void ProcessDevice::onErrorOutput()
 {
+    if (!m_process || !m_observer)
+        return;
     const QByteArray bytes = m_process->readAllStandardError();
     if (!bytes.isEmpty())
         m_observer->processErrorOutput(bytes);

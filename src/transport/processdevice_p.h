@@ -34,7 +34,7 @@ private:
 
     std::unique_ptr<QProcess> m_process;
     std::unique_ptr<QIODevice> m_streams;
-    std::shared_ptr<ProcessObserver> m_observer;
+    std::shared_ptr<ProcessObserver> m_observer; // until it was told of the end
     Timer m_grace; // for a child that has closed its streams and lives on
     std::chrono::milliseconds m_closeTime;
 };

@@ -12,7 +12,7 @@ void ProcessEnd::begin(std::unique_ptr<QProcess> process, std::shared_ptr<Proces
     auto *const end = new ProcessEnd(std::move(process), std::move(observer), time);
     // This may be within a signal of the process.
     if (end->m_process->state() == QProcess::NotRunning)
-        end->deleteLater();
+        end->onFinished();
     else if (QThread::currentThread()->loopLevel() > 0 && !QCoreApplication::closingDown())
         end->watch();
     else

@@ -18,7 +18,7 @@ class ProcessEnd final : public QObject
     Q_OBJECT
 
 public:
-    /// Ends \a process within about \a time, and tells \a observer, which may be null.
+    /// Ends \a process within about \a time, and tells \a observer, which is null if it knows already.
     static void begin(std::unique_ptr<QProcess> process, std::shared_ptr<ProcessObserver> observer,
                       std::chrono::milliseconds time);
     ~ProcessEnd() override;
