@@ -21,7 +21,7 @@ setup_have_tool() {
     g++) command -v "${CXX:-g++}" >/dev/null ;;
     cmake) command -v cmake >/dev/null && setup_version_at_least "$(setup_version_of cmake)" 3.22 ;;
     ninja-build) command -v ninja >/dev/null ;;
-    ccache | pkg-config | python3 | clang | valgrind | clang-format | clang-tidy | git | jq | openssl) command -v "$1" >/dev/null ;;
+    ccache | pkg-config | python3 | clang | valgrind | clang-format | clang-tidy | git | jq | openssl | gcovr) command -v "$1" >/dev/null ;;
     neovim) command -v nvim >/dev/null ;;
     nodejs) command -v node >/dev/null || command -v nodejs >/dev/null ;;
     npm) command -v npm >/dev/null ;;

@@ -25,8 +25,10 @@ public:
     QUrl url() const { return m_url; }
     /// Of the process.
     qint64 processId() const { return m_process.processId(); }
-    /// Sends a signal, which waits for nothing.
+#ifdef Q_OS_UNIX
+    /// Sends a signal, and does not wait for what it does.
     void signal(int number) { ::kill(pid_t(m_process.processId()), number); }
+#endif
     /// SIGKILL.
     void kill()
     {
