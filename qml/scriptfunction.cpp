@@ -14,9 +14,9 @@
 
 namespace MsgpackRpc {
 
-Q_LOGGING_CATEGORY(lcDispatch, "msgpackrpc.dispatch")
-
 namespace {
+
+Q_LOGGING_CATEGORY(lcDispatch, "msgpackrpc.dispatch") // the library's is its own
 
 constexpr qsizetype NoLimit = std::numeric_limits<qsizetype>::max();
 

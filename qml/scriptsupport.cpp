@@ -15,7 +15,9 @@
 
 namespace MsgpackRpc {
 
-Q_LOGGING_CATEGORY(lcCall, "msgpackrpc.call")
+namespace {
+Q_LOGGING_CATEGORY(lcCall, "msgpackrpc.call") // the library's is its own
+} // namespace
 
 ScriptSupport::ScriptSupport(QJSEngine *engine) : QObject(engine), m_engine(engine)
 {
