@@ -169,6 +169,19 @@ void RpcClient::setDeflate(bool on)
     Q_EMIT deflateChanged();
 }
 
+void RpcClient::setToken(const QString &token)
+{
+    if (ownClient() == nullptr) {
+        qmlWarning(this) << "token belongs to source, and is set there";
+        return;
+    }
+    if (m_token == token)
+        return;
+    m_token = token;
+    m_session->setToken(token.toUtf8());
+    Q_EMIT tokenChanged();
+}
+
 QJSValue RpcClient::remote()
 {
     if (m_remote.isUndefined())

@@ -47,6 +47,9 @@ class RpcClient : public QObject, public QQmlParserStatus
             bool autoConnect READ autoConnect WRITE setAutoConnect NOTIFY autoConnectChanged FINAL)
     /// Whether calls and answers are compressed. Default false, or what source has.
     Q_PROPERTY(bool deflate READ deflate WRITE setDeflate NOTIFY deflateChanged FINAL)
+    /// A token that the server asks for (RpcServer.token, Server::setToken()), told before anything else on every
+    /// connection. Default: none.
+    Q_PROPERTY(QString token READ token WRITE setToken NOTIFY tokenChanged FINAL)
     /// True while there is a connection.
     Q_PROPERTY(bool connected READ isConnected NOTIFY connectedChanged FINAL)
     /// The state of the connection.
@@ -85,6 +88,8 @@ public:
     void setAutoConnect(bool on);
     bool deflate() const;
     void setDeflate(bool on);
+    QString token() const { return m_token; }
+    void setToken(const QString &token);
     bool isConnected() const { return m_state == Connected; }
     State state() const { return m_state; }
     QJSValue error() const { return m_error; }
@@ -134,6 +139,7 @@ Q_SIGNALS:
     void connectTimeoutChanged();
     void autoConnectChanged();
     void deflateChanged();
+    void tokenChanged();
     void connectedChanged();
     void stateChanged();
     void errorChanged();
@@ -166,6 +172,7 @@ private:
     QPointer<QObject> m_handlers;
     std::optional<int> m_timeout;
     std::optional<bool> m_deflate;
+    QString m_token;
     QJSValue m_error;
     QJSValue m_life; // of the targets that JavaScript has
     QJSValue m_remote;

@@ -97,6 +97,15 @@ void RpcServer::setAccept(const QStringList &accept)
     Q_EMIT acceptChanged();
 }
 
+void RpcServer::setToken(const QString &token)
+{
+    if (m_token == token)
+        return;
+    m_token = token;
+    m_server.setToken(token.toUtf8());
+    Q_EMIT tokenChanged();
+}
+
 void RpcServer::serveAll()
 {
     if (!m_isComplete)

@@ -48,6 +48,9 @@ class RpcServer : public QObject, public QQmlParserStatus
     Q_PROPERTY(QVariantMap objects READ objects WRITE setObjects NOTIFY objectsChanged FINAL)
     /// The functions of target to serve; all if it is empty, the default.
     Q_PROPERTY(QStringList accept READ accept WRITE setAccept NOTIFY acceptChanged FINAL)
+    /// Only those who know it may call (RpcClient.token, Session::setToken()). Set it before url, or with it. Default: none,
+    /// and everyone who reaches url may call.
+    Q_PROPERTY(QString token READ token WRITE setToken NOTIFY tokenChanged FINAL)
     /// How many are connected.
     Q_PROPERTY(int connections READ connections NOTIFY connectionsChanged FINAL)
     /// Why it does not listen, or what cannot be served: an Error with code and message; undefined if all is well.
@@ -71,6 +74,8 @@ public:
     void setObjects(const QVariantMap &objects);
     QStringList accept() const { return m_accept; }
     void setAccept(const QStringList &accept);
+    QString token() const { return m_token; }
+    void setToken(const QString &token);
     int connections() const { return int(m_server.sessions().size()); }
     QJSValue error() const { return m_error; }
     RpcClient *caller();
@@ -94,6 +99,7 @@ Q_SIGNALS:
     void targetChanged();
     void objectsChanged();
     void acceptChanged();
+    void tokenChanged();
     void connectionsChanged();
     void errorChanged();
 
@@ -115,6 +121,7 @@ private:
     QPointer<QObject> m_target;
     QVariantMap m_objects;
     QStringList m_accept;
+    QString m_token;
     Error m_listenProblem;
     Error m_serveProblem;
     QJSValue m_error;

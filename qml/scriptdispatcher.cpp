@@ -55,7 +55,7 @@ bool ScriptDispatcher::serve(const QString &prefix, QObject *object, const Accep
 void ScriptDispatcher::unserve(QObject *object)
 {
     m_functions.removeIf([object](const auto &entry) {
-        return entry.value()->isOf(object) || !entry.value()->isAlive();
+        return entry.value()->isOf(object) || !entry.value()->hasObject();
     });
     m_objects.unserve(object);
 }
@@ -74,7 +74,7 @@ void ScriptDispatcher::dispatch(IncomingCall &call)
     // Held: the function may unserve itself.
     const QByteArrayView name = call.method();
     const auto function = m_functions.value(QByteArray::fromRawData(name.data(), name.size()));
-    if (function != nullptr && function->isAlive())
+    if (function != nullptr && function->hasObject())
         function->invoke(call);
     else
         m_objects.dispatch(call);

@@ -136,6 +136,8 @@ bool ScriptFunction::readArguments(IncomingCall &call, QJSValueList &arguments,
 
 void ScriptFunction::invoke(IncomingCall &call) const
 {
+    if (!m_support || m_support->engine() == nullptr)
+        return call.fail(QStringLiteral("%1: the QML engine is gone").arg(m_signature));
     QJSValueList arguments;
     QString problem;
     if (!readArguments(call, arguments, &problem)) {

@@ -23,8 +23,8 @@ public:
     /// \a method of \a object.
     ScriptFunction(QObject *object, const QMetaMethod &method);
 
-    /// False once the object, or the engine, is gone.
-    bool isAlive() const { return m_object && m_support && m_support->engine() != nullptr; }
+    /// False once the object is gone.
+    bool hasObject() const { return m_object != nullptr; }
     /// True if it is one of \a object's.
     bool isOf(const QObject *object) const { return m_object == object; }
     /// Calls it, and answers. It may do anything; \a call can be answered until this returns.

@@ -277,6 +277,18 @@ TestCase {
         verify(bench.takeWarnings()[0].includes("rejects() failed: Error: rejected"))
     }
 
+    function test_token() {
+        const server = createTemporaryObject(servers, test, { token: "secret", url: "memory:token", target: adder })
+        compare(server.token, "secret")
+        const right = createTemporaryObject(clients, test, { token: "secret", url: "memory:token" })
+        compare(result(right.remote.add(1, 2)), 3)
+        for (const token of ["", "wrong"]) {
+            const wrong = createTemporaryObject(clients, test, { token, url: "memory:token", autoConnect: false })
+            verify(outcome(wrong.remote.add(1, 2)).error)
+        }
+        compare(server.connections, 1)
+    }
+
     function test_destroyedWithConnections() {
         const server = createTemporaryObject(servers, test, { url: "memory:ends", target: adder })
         const client = connected("memory:ends")
