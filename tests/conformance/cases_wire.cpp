@@ -6,7 +6,7 @@
 
 #include <QtCore/QProcess>
 #include <QtNetwork/QLocalSocket>
-#include <QtNetwork/QTcpSocket>
+#include <QtNetwork/QSslSocket>
 
 using MsgpackRpc::Reader;
 
@@ -25,6 +25,8 @@ public:
             start(run.settings().program);
         else if (url.scheme() == QLatin1String("tcp"))
             connectTcp(url);
+        else if (url.scheme() == QLatin1String("tls"))
+            connectTls(url);
         else if (url.scheme() == QLatin1String("local"))
             connectLocal(url);
         else
@@ -102,6 +104,14 @@ private:
         m_tcp.setSocketOption(QAbstractSocket::LowDelayOption, 1);
         m_device = &m_tcp;
     }
+    void connectTls(const QUrl &url)
+    {
+        m_tcp.setSslConfiguration(m_run.settings().tls);
+        m_tcp.connectToHostEncrypted(url.host(), quint16(url.port()));
+        m_run.check(m_tcp.waitForEncrypted(int(patience())), m_tcp.errorString());
+        m_tcp.setSocketOption(QAbstractSocket::LowDelayOption, 1);
+        m_device = &m_tcp;
+    }
     void connectLocal(const QUrl &url)
     {
         m_local.connectToServer(url.path());
@@ -118,7 +128,7 @@ private:
     {
         m_device->write(bytes);
         bool isOpen = true;
-        while (isOpen && m_device->bytesToWrite() > 0)
+        while (isOpen && m_device->bytesToWrite() + m_tcp.encryptedBytesToWrite() > 0)
             isOpen = m_device->waitForBytesWritten(int(patience()));
         m_run.check(isOpen, m_device->errorString());
     }
@@ -131,7 +141,7 @@ private:
     }
 
     Run &m_run;
-    QTcpSocket m_tcp;
+    QSslSocket m_tcp; // encrypted or not
     QLocalSocket m_local;
     QProcess m_process;
     QIODevice *m_device = nullptr; // one of them

@@ -71,6 +71,7 @@ QString connectionProblem(const Settings &settings)
     if (!settings.program.isEmpty())
         return {}; // each case starts it
     Client client(settings.url);
+    client.setTlsConfiguration(settings.tls);
     client.setConnectTimeout(settings.timeout);
     QString why = QStringLiteral("no connection within the timeout");
     QEventLoop loop;
@@ -154,7 +155,7 @@ public:
                 "The exit status is 0 if no case fails, 1 if one does, 2 if the command line is "
                 "wrong, 3 if there is no connection."));
         parser.addOptions({skip, only, deflate, timeout, compatibility, noInt, noOptions, cluster,
-                           program, listing});
+                           program, authority, listing});
         parser.addPositionalArgument(
                 QStringLiteral("URL"),
                 QStringLiteral("The server: tcp://127.0.0.1:18800. With a memory: URL this program "
@@ -188,6 +189,12 @@ public:
             return QStringLiteral("--cluster and --no-options exclude each other.");
         if (settings.isCluster && parser.isSet(program))
             return QStringLiteral("--program and --cluster exclude each other.");
+        if (parser.isSet(authority)) {
+            const auto trusted = QSslCertificate::fromPath(parser.value(authority));
+            if (trusted.isEmpty())
+                return QStringLiteral("--authority takes a file with certificates.");
+            settings.tls.setCaCertificates(trusted);
+        }
         settings.integerMethods = !parser.isSet(noInt);
         if (parser.isSet(compatibility))
             settings.format = MsgpackRpc::WireFormat::Compatibility;
@@ -234,6 +241,11 @@ public:
             QStringLiteral("program"),
             QStringLiteral("Starts the server for each client, and talks to it over its standard "
                            "streams. Its own options follow --.")};
+    const QCommandLineOption authority{
+            QStringLiteral("authority"),
+            QStringLiteral("For tls://: a file with the certificates of those who may have signed "
+                           "the server's (default: those that the system trusts)."),
+            QStringLiteral("file")};
     const QCommandLineOption listing{QStringLiteral("list"),
                                      QStringLiteral("Lists the cases and what they check.")};
 };

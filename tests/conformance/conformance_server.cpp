@@ -9,6 +9,11 @@
 #include <MsgpackRpc/Cluster>
 #include <MsgpackRpc/Server>
 
+#include <QtCore/QFile>
+#include <QtNetwork/QSslCertificate>
+#include <QtNetwork/QSslConfiguration>
+#include <QtNetwork/QSslKey>
+
 using Conformance::Methods;
 using MsgpackRpc::TransportOption;
 using MsgpackRpc::WireFormat;
@@ -20,6 +25,7 @@ struct Settings
     QList<QUrl> urls;
     std::optional<TransportOption> deflate;
     bool isCluster = false;
+    QSslConfiguration tls = QSslConfiguration::defaultConfiguration();
     bool isChild = false; // over the standard streams
     WireFormat format = WireFormat::Modern;
 };
@@ -71,10 +77,28 @@ int serve(const Settings &settings)
         return serve(cluster, settings);
     }
     MsgpackRpc::Server server;
+    server.setTlsConfiguration(settings.tls);
     server.setAcceptedOptions(settings.deflate.value_or(TransportOption::Deflate));
     if (settings.isChild && !listenAsChild(server))
         return EXIT_FAILURE;
     return serve(server, settings);
+}
+
+/// What `--identity` says: a file with a certificate and its private key; false if it is none.
+bool readIdentity(const QString &path, QSslConfiguration &tls)
+{
+    QFile file(path);
+    if (!file.open(QFile::ReadOnly))
+        return false;
+    const QByteArray pem = file.readAll();
+    const QList<QSslCertificate> certificates = QSslCertificate::fromData(pem);
+    tls.setLocalCertificateChain(certificates);
+    for (const QSsl::KeyAlgorithm algorithm : {QSsl::Rsa, QSsl::Ec}) {
+        const QSslKey key(pem, algorithm);
+        if (!key.isNull())
+            tls.setPrivateKey(key);
+    }
+    return !certificates.isEmpty() && !tls.privateKey().isNull();
 }
 
 } // namespace
@@ -109,7 +133,11 @@ int main(int argc, char *argv[])
             QStringLiteral("child"),
             QStringLiteral("Serves whoever has started this, over its standard streams, until they "
                            "end. No URL is needed then."));
-    parser.addOptions({deflate, cluster, compatibility, child});
+    const QCommandLineOption identity(
+            QStringLiteral("identity"),
+            QStringLiteral("For tls://: a file with a certificate and its private key, as PEM."),
+            QStringLiteral("file"));
+    parser.addOptions({deflate, cluster, compatibility, child, identity});
     parser.addPositionalArgument(QStringLiteral("URL…"),
                                  QStringLiteral("Where to listen: tcp://127.0.0.1:0"));
     if (!parser.parse(app.arguments()))
@@ -127,6 +155,9 @@ int main(int argc, char *argv[])
     if (parser.isSet(deflate) && !settings.deflate)
         return Conformance::usageError(parser,
                                        QStringLiteral("--deflate takes none, both, tx or rx."));
+    if (parser.isSet(identity) && !readIdentity(parser.value(identity), settings.tls))
+        return Conformance::usageError(
+                parser, QStringLiteral("--identity takes a file with a certificate and its key."));
     settings.isCluster = parser.isSet(cluster);
     if (settings.isCluster && settings.isChild)
         return Conformance::usageError(parser,

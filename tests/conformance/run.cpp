@@ -20,6 +20,7 @@ Run::Run(const Settings &settings)
 std::unique_ptr<Client> Run::newClient() const
 {
     auto client = std::make_unique<Client>(m_settings.url);
+    client->setTlsConfiguration(m_settings.tls);
     client->setTimeout(m_settings.timeout);
     client->setTransportOption(m_settings.option);
     client->setWireFormat(m_settings.format);

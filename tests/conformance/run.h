@@ -6,6 +6,7 @@
 #include <MsgpackRpc/Client>
 
 #include <QtCore/QDeadlineTimer>
+#include <QtNetwork/QSslConfiguration>
 
 namespace Conformance {
 
@@ -14,6 +15,7 @@ struct Settings
 {
     QUrl url;
     QStringList program; ///< with its arguments: a child to be started, in place of the URL
+    QSslConfiguration tls = QSslConfiguration::defaultConfiguration(); ///< for a URL of tls://
     MsgpackRpc::TransportOption option;
     MsgpackRpc::WireFormat format = MsgpackRpc::WireFormat::Modern;
     bool integerMethods = true;

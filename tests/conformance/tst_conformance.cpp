@@ -2,6 +2,7 @@
 
 // conformance_client against conformance_server, and against servers that do everything wrong.
 #include "program.h"
+#include "testcertificates.h"
 
 #include <MsgpackRpc/IncomingCall>
 #include <MsgpackRpc/Server>
@@ -34,6 +35,8 @@ private Q_SLOTS:
     void cannotConnect();
 
 private:
+    QString writeIdentity();
+
     QTemporaryDir m_folder;
 
     static QString server() { return QStringLiteral(CONFORMANCE_SERVER); }
@@ -91,6 +94,10 @@ void tst_Conformance::agree_data()
     constexpr int Process = 1; // that need one server for two clients
     QTest::newRow("local") << LocalUrl << "" << Cluster;
     QTest::newRow("local, both") << LocalUrl << "--deflate both" << Cluster;
+    QTest::newRow("tls") << "tls://127.0.0.1:0"
+                         << "" << Cluster;
+    QTest::newRow("tls, both") << "tls://127.0.0.1:0"
+                               << "--deflate both" << Cluster;
     QTest::newRow("memory") << MemoryUrl << "" << Memory + Cluster;
     QTest::newRow("memory, both") << MemoryUrl << "--deflate both" << Memory + Cluster;
     QTest::newRow("process") << "--child"
@@ -109,6 +116,21 @@ void tst_Conformance::agree_data()
                                    << "--cluster --compatibility" << 2;
 }
 
+// Of a server, and of the authority that has signed it. The file of the server.
+QString tst_Conformance::writeIdentity()
+{
+    const TestAuthority authority;
+    const TestIdentity identity = authority.sign("server", "IP:127.0.0.1");
+    const auto write = [this](const QString &name, const QByteArray &contents) {
+        QFile file(m_folder.filePath(name));
+        if (!file.open(QFile::WriteOnly) || file.write(contents) != contents.size())
+            qFatal("cannot write %s", qPrintable(file.fileName()));
+        return file.fileName();
+    };
+    write("authority", authority.certificate().toPem());
+    return write("identity", identity.certificate.toPem() + identity.key.toPem());
+}
+
 void tst_Conformance::agree()
 {
     QFETCH(const QString, serverArguments);
@@ -123,10 +145,14 @@ void tst_Conformance::agree()
             where = QStringList{LocalUrl + m_folder.filePath("socket")};
         else if (!serverArguments.contains("://"))
             where += AnyPort;
+        else if (serverArguments.startsWith("tls:"))
+            where += {"--identity", writeIdentity()};
         peer = std::make_unique<Program>(server(), where);
         where = QStringList{peer->waitForUrl().toString()};
         QVERIFY(!where.constFirst().isEmpty());
     }
+    if (serverArguments.startsWith("tls:"))
+        where += {"--authority", m_folder.filePath("authority")};
     Program run(client(), words(clientArguments) << where);
     QVERIFY(run.waitForEnd());
     QVERIFY2(run.status() == 0, qPrintable(run.lines().filter("FAIL").join(u'\n')));
@@ -241,6 +267,7 @@ void tst_Conformance::clientUsage_data()
     QTest::newRow("another contradiction") << "--cluster --no-options tcp://127.0.0.1:1";
     QTest::newRow("no program") << "--program";
     QTest::newRow("a program is no node") << "--program --cluster conformance_server";
+    QTest::newRow("no authority") << "--authority nothing tls://127.0.0.1:1";
     QTest::newRow("no number") << "--timeout soon tcp://127.0.0.1:1";
     QTest::newRow("too short a time") << "--timeout 10 tcp://127.0.0.1:1";
 }
@@ -263,6 +290,8 @@ void tst_Conformance::serverUsage_data()
     QTest::newRow("unknown option") << "--nonsense tcp://127.0.0.1:0" << 2;
     QTest::newRow("unknown deflate") << "--deflate maybe tcp://127.0.0.1:0" << 2;
     QTest::newRow("a child is no node") << "--child --cluster" << 2;
+    QTest::newRow("no identity") << "--identity nothing tls://127.0.0.1:0" << 2;
+    QTest::newRow("tls without identity") << "tls://127.0.0.1:0" << 1;
     QTest::newRow("unknown scheme") << "gopher://127.0.0.1:0" << 1;
     QTest::newRow("somebody else's address") << "tcp://192.0.2.1:0" << 1;
 }
