@@ -162,6 +162,7 @@ extern "C" int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static QCoreApplication app(*argc, *argv);
     Fuzz::beQuiet();
+    static const std::shared_ptr<Turn> turn = Turn::current(); // keeps the buffers of this thread
     return 0;
 }
 
