@@ -17,7 +17,7 @@ namespace MsgpackRpc {
 namespace {
 
 // The table of calls is not searched for the late more often than this.
-constexpr qint64 TickMilliseconds = 20;
+constexpr std::chrono::milliseconds Tick(20);
 // Deadlines are kept in 32 bits.
 constexpr qint64 LongestTimeout = 0x7fffffff - 1;
 
@@ -149,7 +149,8 @@ void SessionPrivate::enter(Detail::CallState *call, quint32 msgid, qint64 callTi
     if (callTimeout < 0)
         return;
     // Rounded up: now() has whole milliseconds, and no call ends early.
-    const qint64 deadline = Clock::now() + std::min(callTimeout, LongestTimeout) + 1;
+    const qint64 deadline = Clock::after(
+            Clock::now(), std::chrono::milliseconds(std::min(callTimeout, LongestTimeout) + 1));
     call->deadline = quint32(deadline);
     call->hasDeadline = true;
     if (m_nextDeadline < 0 || deadline < m_nextDeadline)
@@ -195,7 +196,7 @@ void SessionPrivate::onDeadline()
         return false;
     });
     if (next >= 0)
-        watchDeadline(std::max(next, now + TickMilliseconds));
+        watchDeadline(std::max(next, Clock::after(now, Tick)));
     for (const CallTable::Call &call : late)
         unqueue(*call);
     const Error error(Error::Timeout, QStringLiteral("no answer in time"));
