@@ -27,7 +27,10 @@ public:
     qint64 processId() const { return m_process.processId(); }
 #ifdef Q_OS_UNIX
     /// Sends a signal, and does not wait for what it does.
-    void signal(int number) { ::kill(pid_t(m_process.processId()), number); }
+    void signal(int number)
+    {
+        ::kill(pid_t(m_process.processId()), number);
+    }
 #endif
     /// SIGKILL.
     void kill()
