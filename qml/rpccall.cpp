@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rpccall_p.h"
 
+#include "scriptwriter_p.h"
+
 #include <QtQml/QQmlInfo>
 
 namespace MsgpackRpc {
@@ -22,15 +24,20 @@ void RpcCall::setClient(RpcClient *client)
         return;
     if (m_client)
         m_client->disconnect(this);
+    abandon();
     m_client = client;
     m_wasLost = false;
+    m_isRefreshing = m_isRefreshing && client != nullptr;
     if (client != nullptr) {
         connect(client, &RpcClient::notified, this, &RpcCall::clientNotified);
         connect(client, &RpcClient::connectedChanged, this, &RpcCall::clientStateChanged);
         connect(client, &QObject::destroyed, this, &RpcCall::clientChanged);
     }
     refreshIfLive();
-    Q_EMIT clientChanged();
+    const QPointer<RpcCall> self(this);
+    setRunning(false);
+    if (self)
+        Q_EMIT clientChanged();
 }
 
 void RpcCall::setMethod(const QJSValue &method)
@@ -122,8 +129,10 @@ void RpcCall::call()
     const Detail::CallStatePtr<ObjectCall> call(
             new ObjectCall(support, this, method.text(), m_client->url()));
     m_call = call;
-    m_client->start(*support, *call, method, m_args, m_options);
-    setRunning(true);
+    const QPointer<RpcCall> self(this);
+    m_client->start(*support, *call, method, ScriptArguments(m_args), CallOptions::from(m_options));
+    if (self) // accessors of the arguments may do anything
+        setRunning(bool(m_call));
 }
 
 void RpcCall::cancel()
@@ -162,7 +171,8 @@ void RpcCall::callFailed(const QJSValue &error)
     m_error = error;
     // Worth another try when there is a connection.
     const int code = error.property(QStringLiteral("code")).toInt();
-    m_wasLost = m_wasLost || code == Error::ConnectFailed || code == Error::ConnectionLost;
+    m_wasLost = m_wasLost || code == Error::ConnectFailed || code == Error::ConnectionLost
+                || (m_client && !m_client->isConnected());
     Q_EMIT errorChanged();
     if (self)
         setRunning(bool(m_call));

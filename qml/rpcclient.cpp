@@ -14,13 +14,23 @@
 
 namespace MsgpackRpc {
 
+namespace {
+
+// Those that use a session of somebody else's: several may use the same.
+QList<RpcClient *> &sharers()
+{
+    static thread_local QList<RpcClient *> clients;
+    return clients;
+}
+
+} // namespace
+
 RpcClient::RpcClient(QObject *parent) : QObject(parent)
 {
     m_dispatcher.setObserver(
             [this](const IncomingCall &call) { Q_EMIT notified(call.methodText()); });
     m_dispatcher.setFallback([this](IncomingCall &call) { return handle(call); });
-    use(new Client(this));
-    applyReconnect();
+    use(newClient());
 }
 
 // Whoever is destroyed together with the component of this is not called back (componentDestroyed()); others hear that
@@ -30,6 +40,10 @@ RpcClient::~RpcClient()
     if (ScriptSupport *const support =
                 qjsEngine(this) != nullptr ? ScriptSupport::of(this) : nullptr)
         support->cancelAll(this);
+    // Replies go with the component. Otherwise they tell how their call has ended, and go then.
+    const QList<RpcReply *> replies = std::exchange(m_replies, {});
+    if (m_isOver)
+        qDeleteAll(replies);
     leave();
 }
 
@@ -62,26 +76,35 @@ void RpcClient::use(Session *session)
     m_session = session;
     m_nextDispatcher = session->dispatcher();
     session->setDispatcher(&m_dispatcher);
+    if (!m_isOwn)
+        sharers().append(this);
     connect(session, &Session::stateChanged, this, &RpcClient::updateState);
     connect(session, &Session::errorOccurred, this, &RpcClient::sessionFailed);
     connect(session, &Session::urlChanged, this, &RpcClient::urlChanged);
     connect(session, &QObject::destroyed, this, [this] {
+        const QPointer<RpcClient> self(this);
         m_nextDispatcher = nullptr;
+        sharers().removeOne(this);
         updateState();
-        if (!m_isOwn)
+        if (self && !m_isOwn)
             Q_EMIT sourceChanged();
     });
     updateState();
 }
 
-// Gives the session back as it was.
+// Gives the session back as it was, or to those who have begun to use it since.
 void RpcClient::leave()
 {
+    sharers().removeOne(this);
     if (!m_session)
         return;
     m_session->disconnect(this);
     if (m_session->dispatcher() == &m_dispatcher)
         m_session->setDispatcher(m_nextDispatcher);
+    for (RpcClient *other : std::as_const(sharers())) {
+        if (other->m_nextDispatcher == &m_dispatcher)
+            other->m_nextDispatcher = m_nextDispatcher;
+    }
     Session *const session = m_session;
     m_session = nullptr;
     if (m_isOwn)
@@ -101,10 +124,13 @@ void RpcClient::setUrl(const QUrl &url)
     }
     if (this->url() == url)
         return;
+    const QPointer<RpcClient> self(this);
     close();
     setError(QJSValue());
+    if (!self || !ownClient())
+        return;
     m_session->setUrl(url);
-    if (m_isComplete)
+    if (self && m_isComplete)
         componentComplete();
 }
 
@@ -130,6 +156,7 @@ void RpcClient::setConnectTimeout(int timeout)
 {
     if (connectTimeout() == timeout || !m_session)
         return;
+    m_connectTimeout = timeout;
     m_session->setConnectTimeout(std::chrono::milliseconds(timeout));
     Q_EMIT connectTimeoutChanged();
 }
@@ -222,13 +249,29 @@ void RpcClient::setSource(QObject *source)
     }
     leave();
     m_isOwn = session == nullptr;
-    use(m_isOwn ? new Client(this) : session);
-    applyReconnect();
-    Q_EMIT sourceChanged();
-    Q_EMIT urlChanged();
-    Q_EMIT timeoutChanged();
-    Q_EMIT connectTimeoutChanged();
-    Q_EMIT deflateChanged();
+    const QPointer<RpcClient> self(this);
+    use(m_isOwn ? newClient() : session);
+    for (const auto changed :
+         {&RpcClient::sourceChanged, &RpcClient::urlChanged, &RpcClient::timeoutChanged,
+          &RpcClient::connectTimeoutChanged, &RpcClient::deflateChanged}) {
+        if (self)
+            Q_EMIT(this->*changed)();
+    }
+}
+
+// With what was set before.
+Client *RpcClient::newClient()
+{
+    auto *const client = new Client(this);
+    Reconnect reconnect = client->reconnect();
+    reconnect.mode = m_autoConnect ? Reconnect::Always : Reconnect::OnDemand;
+    client->setReconnect(reconnect);
+    if (m_connectTimeout)
+        client->setConnectTimeout(std::chrono::milliseconds(*m_connectTimeout));
+    if (m_deflate)
+        client->setTransportOption(optionFor(*m_deflate));
+    client->setToken(m_token.toUtf8());
+    return client;
 }
 
 void RpcClient::setHandlers(QObject *handlers)
@@ -253,7 +296,8 @@ void RpcClient::updateState()
     m_state = next;
     if (isConnected())
         setError(QJSValue());
-    Q_EMIT stateChanged();
+    if (self)
+        Q_EMIT stateChanged();
     if (self && wasConnected != isConnected())
         Q_EMIT connectedChanged();
 }
@@ -301,11 +345,13 @@ QJSValue RpcClient::call(const QJSValue &method, const QJSValue &arguments, cons
     if (support == nullptr)
         return {};
     const ScriptMethod scriptMethod(method);
+    const CallOptions checked = CallOptions::from(options);
+    const ScriptArguments values(arguments);
     QJSValue promise = support->newPromise(life(*support));
     const Detail::CallStatePtr<PromiseCall> call(
             new PromiseCall(support, this, scriptMethod.text(), url(), promise));
     promise.setProperty(QStringLiteral("id"), call->id());
-    start(*support, *call, scriptMethod, arguments, options);
+    start(*support, *call, scriptMethod, values, checked);
     return promise;
 }
 
@@ -327,9 +373,13 @@ RpcReply *RpcClient::request(const QJSValue &method, const QJSValue &arguments,
                              const QJSValue &options)
 {
     ScriptSupport *const support = ScriptSupport::of(this);
-    return support != nullptr
-                   ? RpcReply::start(*support, *this, ScriptMethod(method), arguments, options)
-                   : nullptr;
+    if (support == nullptr)
+        return nullptr;
+    const QPointer<RpcClient> self(this);
+    const ScriptMethod scriptMethod(method);
+    const ScriptArguments values(arguments);
+    const CallOptions checked = CallOptions::from(options);
+    return self ? RpcReply::start(*support, *this, scriptMethod, values, checked) : nullptr;
 }
 
 Detail::CallTarget RpcClient::callTarget(const CallOptions &options) const
@@ -343,11 +393,10 @@ Detail::CallTarget RpcClient::callTarget(const CallOptions &options) const
 }
 
 void RpcClient::start(const ScriptSupport &support, ScriptCall &call, const ScriptMethod &method,
-                      const QJSValue &arguments, const QJSValue &options)
+                      const ScriptArguments &arguments, const CallOptions &options)
 {
     if (method.name() != nullptr)
-        start(support, call, *method.name(), ScriptArguments(arguments),
-              CallOptions::from(options));
+        start(support, call, *method.name(), arguments, options);
     else
         call.finishWithError(method.error(), Detail::CallState::Later);
 }
@@ -364,15 +413,19 @@ void RpcClient::start(const ScriptSupport &support, ScriptCall &call,
     if (Q_UNLIKELY(!m_session))
         return refuse(Error::NotConnectable,
                       QStringLiteral("the source of the client is destroyed"));
-    const qsizetype most = m_session->limits().messageBytes;
     if (Q_LIKELY(arguments.isPlain())) {
         Detail::CallBuilder builder(callTarget(options), method, Detail::CallBuilder::Request);
         if (Writer *const writer = builder.writer())
-            arguments.write(support, *writer, most);
+            arguments.write(support, *writer, m_session->limits());
         return builder.finish(&call);
     }
+    const QPointer<RpcClient> self(this);
     Writer apart(m_session->wireFormat());
-    arguments.write(support, apart, most);
+    arguments.write(support, apart, m_session->limits());
+    if (call.isFinished()) // by an accessor
+        return;
+    if (!self)
+        return refuse(Error::Canceled, QStringLiteral("the client was destroyed"));
     if (const Error error = argumentsError(apart))
         return refuse(error.code(), error.message());
     Detail::CallBuilder builder(callTarget(options), method, Detail::CallBuilder::Request);
@@ -383,19 +436,24 @@ void RpcClient::start(const ScriptSupport &support, ScriptCall &call,
 
 bool RpcClient::notify(const QJSValue &method, const QJSValue &arguments)
 {
+    const QPointer<RpcClient> self(this);
     const ScriptSupport *const support = ScriptSupport::of(this);
     const ScriptMethod scriptMethod(method);
     Error error = scriptMethod.error();
+    if (!self)
+        return false;
     if (support == nullptr || !m_session)
         error = Error(Error::NotConnectable, QStringLiteral("there is no session"));
     if (!error) {
         Writer apart(m_session->wireFormat());
-        ScriptArguments(arguments).write(*support, apart, m_session->limits().messageBytes);
+        ScriptArguments(arguments).write(*support, apart, m_session->limits());
+        if (!self)
+            return false;
         error = argumentsError(apart);
-        if (!error && notifyWith(callTarget({}), scriptMethod, apart))
+        if (!error && m_session && notifyWith(callTarget({}), scriptMethod, apart))
             return true;
     }
-    qmlWarning(this) << "a notification of " << method.toString() << " was dropped: "
+    qmlWarning(this) << "a notification of " << scriptMethod.text() << " was dropped: "
                      << (error ? error.message() : QStringLiteral("it could not be queued"));
     return false;
 }

@@ -125,9 +125,9 @@ public:
     /// Begins \a call, which ends with an error if that is not possible.
     void start(const ScriptSupport &support, ScriptCall &call, const Detail::MethodName &method,
                const ScriptArguments &arguments, const CallOptions &options);
-    /// The same for a method that may be none, and options that were not looked at.
+    /// The same for a method that may be none.
     void start(const ScriptSupport &support, ScriptCall &call, const ScriptMethod &method,
-               const QJSValue &arguments, const QJSValue &options);
+               const ScriptArguments &arguments, const CallOptions &options);
 
 Q_SIGNALS:
     /// The other side has notified \a method, with the array \a args, and handlers has no such function.
@@ -152,6 +152,7 @@ private Q_SLOTS:
     void componentDestroyed();
 
 private:
+    Client *newClient();
     void use(Session *session);
     void leave();
     void updateState();
@@ -166,11 +167,14 @@ private:
         return m_isOwn ? static_cast<Client *>(m_session.data()) : nullptr;
     }
 
+    friend class RpcReply;
+    QList<RpcReply *> m_replies; // that have not finished
     QPointer<Session> m_session;
     ScriptDispatcher m_dispatcher; // of m_session
     Dispatcher *m_nextDispatcher = nullptr; // what m_session had before
     QPointer<QObject> m_handlers;
     std::optional<int> m_timeout;
+    std::optional<int> m_connectTimeout;
     std::optional<bool> m_deflate;
     QString m_token;
     QJSValue m_error;

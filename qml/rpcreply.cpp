@@ -2,6 +2,8 @@
 #include "rpcreply_p.h"
 
 #include "rpcclient_p.h"
+#include "scriptmethod_p.h"
+#include "scriptwriter_p.h"
 
 #include <QtCore/QPointer>
 #include <QtQml/QQmlEngine>
@@ -9,18 +11,29 @@
 namespace MsgpackRpc {
 
 RpcReply *RpcReply::start(ScriptSupport &support, RpcClient &client, const ScriptMethod &method,
-                          const QJSValue &arguments, const QJSValue &options)
+                          const ScriptArguments &arguments, const CallOptions &options)
 {
     auto *const reply = new RpcReply(&support, &client);
+    client.m_replies.append(reply);
     QQmlEngine::setObjectOwnership(reply, QQmlEngine::CppOwnership);
     reply->m_call = Detail::CallStatePtr<ObjectCall>(
             new ObjectCall(&support, reply, method.text(), client.url()));
-    client.start(support, *reply->m_call, method, arguments, options);
-    return reply;
+    // Accessors of the arguments may delete everything.
+    const QPointer<RpcReply> guard(reply);
+    const Detail::CallStatePtr<ObjectCall> call = reply->m_call;
+    client.start(support, *call, method, arguments, options);
+    return guard;
+}
+
+RpcReply::RpcReply(ScriptSupport *support, RpcClient *client)
+    : QObject(support), m_support(support), m_client(client)
+{
 }
 
 RpcReply::~RpcReply()
 {
+    if (m_client)
+        m_client->m_replies.removeOne(this);
     if (m_call)
         m_call->abandon();
 }
@@ -62,6 +75,8 @@ void RpcReply::callFailed(const QJSValue &error)
 // It has finished, and is JavaScript's from now on, which collects it when nothing refers to it.
 void RpcReply::handOver()
 {
+    if (m_client)
+        m_client->m_replies.removeOne(this);
     setParent(nullptr);
     QQmlEngine::setObjectOwnership(this, QQmlEngine::JavaScriptOwnership);
     if (m_support && m_support->engine() != nullptr)

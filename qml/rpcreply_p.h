@@ -10,12 +10,14 @@
 namespace MsgpackRpc {
 
 class RpcClient;
+class ScriptArguments;
 class ScriptMethod;
+struct CallOptions;
 
 /// A call as an object, where a promise is not wanted: what RpcClient.request() returns.
 ///
 /// It is kept until it has finished, and after that for as long as JavaScript refers to it. When its RpcClient is
-/// destroyed, it goes too.
+/// destroyed with its component, it goes too; destroyed alone, it fails with RpcError.Canceled first.
 class RpcReply : public QObject, private CallReceiver
 {
     Q_OBJECT
@@ -29,9 +31,9 @@ class RpcReply : public QObject, private CallReceiver
     Q_PROPERTY(QJSValue error READ error NOTIFY errorChanged FINAL)
 
 public:
-    /// Begins a call; the reply belongs to \a client until it has finished.
+    /// Begins a call. The reply is kept until it has finished, or \a client goes with its component.
     static RpcReply *start(ScriptSupport &support, RpcClient &client, const ScriptMethod &method,
-                           const QJSValue &arguments, const QJSValue &options);
+                           const ScriptArguments &arguments, const CallOptions &options);
     ~RpcReply() override;
 
     bool isRunning() const { return bool(m_call); }
@@ -50,12 +52,13 @@ Q_SIGNALS:
     void errorChanged();
 
 private:
-    RpcReply(ScriptSupport *support, QObject *parent) : QObject(parent), m_support(support) {}
+    RpcReply(ScriptSupport *support, RpcClient *client);
     void callSucceeded(const QJSValue &result) override;
     void callFailed(const QJSValue &error) override;
     void handOver();
 
-    QPointer<ScriptSupport> m_support;
+    QPointer<ScriptSupport> m_support; // the parent, while it runs
+    QPointer<RpcClient> m_client;
     Detail::CallStatePtr<ObjectCall> m_call; // while it runs
     QJSValue m_result;
     QJSValue m_error;

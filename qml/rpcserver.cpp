@@ -25,14 +25,18 @@ RpcServer::RpcServer(QObject *parent) : QObject(parent)
 RpcServer::~RpcServer()
 {
     m_server.disconnect(this);
-    qDeleteAll(std::exchange(m_clients, {})); // before their sessions
+    const auto clients = std::exchange(m_clients, {});
+    for (const QPointer<RpcClient> &client : clients)
+        delete client; // before its session
 }
 
 void RpcServer::componentComplete()
 {
     m_isComplete = true;
+    const QPointer<RpcServer> self(this);
     serveAll();
-    listen();
+    if (self)
+        listen();
 }
 
 void RpcServer::setUrl(const QUrl &url)
@@ -40,8 +44,10 @@ void RpcServer::setUrl(const QUrl &url)
     if (m_url == url)
         return;
     m_url = url;
+    const QPointer<RpcServer> self(this);
     listen();
-    Q_EMIT urlChanged();
+    if (self)
+        Q_EMIT urlChanged();
 }
 
 void RpcServer::setActive(bool active)
@@ -49,8 +55,10 @@ void RpcServer::setActive(bool active)
     if (m_isActive == active)
         return;
     m_isActive = active;
+    const QPointer<RpcServer> self(this);
     listen();
-    Q_EMIT activeChanged();
+    if (self)
+        Q_EMIT activeChanged();
 }
 
 void RpcServer::listen()
@@ -59,8 +67,9 @@ void RpcServer::listen()
         return;
     const QPointer<RpcServer> self(this);
     const bool wasListening = isListening();
+    const int turn = ++m_listens;
     m_server.close();
-    if (!self)
+    if (!self || turn != m_listens) // who was told of the end has listened elsewhere
         return;
     const bool isWanted = m_isActive && !m_url.isEmpty();
     const bool hasFailed = isWanted && !m_server.listen(m_url);
@@ -75,8 +84,10 @@ void RpcServer::setTarget(QObject *target)
     if (m_target == target)
         return;
     m_target = target;
+    const QPointer<RpcServer> self(this);
     serveAll();
-    Q_EMIT targetChanged();
+    if (self)
+        Q_EMIT targetChanged();
 }
 
 void RpcServer::setObjects(const QVariantMap &objects)
@@ -84,8 +95,10 @@ void RpcServer::setObjects(const QVariantMap &objects)
     if (m_objects == objects)
         return;
     m_objects = objects;
+    const QPointer<RpcServer> self(this);
     serveAll();
-    Q_EMIT objectsChanged();
+    if (self)
+        Q_EMIT objectsChanged();
 }
 
 void RpcServer::setAccept(const QStringList &accept)
@@ -93,8 +106,10 @@ void RpcServer::setAccept(const QStringList &accept)
     if (m_accept == accept)
         return;
     m_accept = accept;
+    const QPointer<RpcServer> self(this);
     serveAll();
-    Q_EMIT acceptChanged();
+    if (self)
+        Q_EMIT acceptChanged();
 }
 
 void RpcServer::setToken(const QString &token)
@@ -117,8 +132,13 @@ void RpcServer::serveAll()
     QStringList problems;
     if (m_target)
         serve(QString(), m_target, m_accept, &problems);
-    for (auto it = m_objects.cbegin(); it != m_objects.cend(); ++it)
-        serve(it.key(), it.value().value<QObject *>(), {}, &problems);
+    for (auto it = m_objects.cbegin(); it != m_objects.cend(); ++it) {
+        if (auto *const object = it.value().value<QObject *>())
+            serve(it.key(), object, {}, &problems);
+        else
+            problems.append(
+                    QStringLiteral("what is to be served as `%1' is no object").arg(it.key()));
+    }
     setProblem(&m_serveProblem, problems.isEmpty() ? Error()
                                                    : Error(Error::InvalidArguments,
                                                            problems.join(QLatin1String("; "))));
@@ -153,12 +173,13 @@ void RpcServer::setProblem(Error *place, const Error &problem)
 RpcClient *RpcServer::caller()
 {
     Session *const session = m_dispatcher.currentSession();
-    return session != nullptr ? clientOf(session) : nullptr;
+    return session != nullptr && m_server.sessions().contains(session) ? clientOf(session)
+                                                                       : nullptr;
 }
 
 RpcClient *RpcServer::clientOf(Session *session)
 {
-    RpcClient *&client = m_clients[session];
+    QPointer<RpcClient> &client = m_clients[session];
     if (client == nullptr) {
         client = new RpcClient(this);
         if (QQmlContext *const context = qmlContext(this))
@@ -193,11 +214,16 @@ int RpcServer::notifyAll(const QJSValue &method, const QJSValue &arguments)
     const ScriptSupport *const support = ScriptSupport::of(this);
     if (support == nullptr)
         return 0;
+    const QPointer<RpcServer> self(this);
     const ScriptMethod scriptMethod(method);
+    if (!self)
+        return 0;
     Error error = scriptMethod.error();
     Writer writer(m_server.wireFormat());
     if (!error) {
-        ScriptArguments(arguments).write(*support, writer, m_server.limits().messageBytes);
+        ScriptArguments(arguments).write(*support, writer, m_server.limits());
+        if (!self)
+            return 0;
         error = argumentsError(writer);
     }
     if (error) {

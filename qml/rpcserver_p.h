@@ -115,7 +115,7 @@ private:
 
     Server m_server;
     ScriptDispatcher m_dispatcher;
-    QHash<Session *, RpcClient *> m_clients; // made when they are asked for
+    QHash<Session *, QPointer<RpcClient>> m_clients; // made when they are asked for
     QList<QPointer<QObject>> m_served;
     QUrl m_url;
     QPointer<QObject> m_target;
@@ -125,6 +125,7 @@ private:
     Error m_listenProblem;
     Error m_serveProblem;
     QJSValue m_error;
+    int m_listens = 0; // how many times it has begun to
     bool m_isActive = true;
     bool m_isComplete = true; // false while the engine builds it
 };

@@ -3,6 +3,7 @@
 
 #include <MsgpackRpc/codec.h>
 
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -31,18 +32,23 @@ QString RpcExtension::toString() const
     return QStringLiteral("[extension %1 of %2 bytes]").arg(type()).arg(data().size());
 }
 
-QJSValue Rpc::integer(const QString &digits)
+QJSValue Rpc::integer(const QJSValue &digits)
 {
+    constexpr double Safe = 9007199254740991.0; // 2^53 - 1
     QJSEngine *const engine = qjsEngine(this);
+    if (digits.isNumber() && std::abs(digits.toNumber()) <= Safe
+        && digits.toNumber() == std::trunc(digits.toNumber()))
+        return digits;
     bool isSigned = false;
     bool isUnsigned = false;
-    const qint64 number = digits.toLongLong(&isSigned);
-    const quint64 large = digits.toULongLong(&isUnsigned);
-    if (!isSigned && !isUnsigned) {
-        engine->throwError(
-                QJSValue::RangeError,
-                QStringLiteral("expected the digits of an integer from -2^63 to 2^64-1, got \"%1\"")
-                        .arg(digits));
+    const QString text = digits.toString();
+    const qint64 number = text.toLongLong(&isSigned);
+    const quint64 large = text.toULongLong(&isUnsigned);
+    if (!digits.isString() || !(isSigned || isUnsigned)) {
+        engine->throwError(QJSValue::RangeError,
+                           QStringLiteral("expected the digits of an integer from -2^63 to 2^64-1 "
+                                          "as text, got %1%2%1")
+                                   .arg(QLatin1String(digits.isString() ? "\"" : ""), text));
         return {};
     }
     const quint64 bits = isSigned ? quint64(number) : large;
@@ -52,16 +58,26 @@ QJSValue Rpc::integer(const QString &digits)
     return engine->toScriptValue(RpcInteger(bits, isNegative));
 }
 
-QJSValue Rpc::extension(int type, const QByteArray &data)
+QJSValue Rpc::extension(const QJSValue &type, const QJSValue &data)
 {
     QJSEngine *const engine = qjsEngine(this);
-    if (type < std::numeric_limits<qint8>::min() || type > std::numeric_limits<qint8>::max()) {
-        engine->throwError(
-                QJSValue::RangeError,
-                QStringLiteral("the type of an extension is from -128 to 127, not %1").arg(type));
+    const double number = type.isNumber() ? type.toNumber() : std::nan("");
+    if (!(number >= std::numeric_limits<qint8>::min()
+          && number <= std::numeric_limits<qint8>::max())
+        || number != std::trunc(number)) {
+        engine->throwError(QJSValue::RangeError,
+                           QStringLiteral("the type of an extension is from -128 to 127, not %1")
+                                   .arg(type.toString()));
         return {};
     }
-    return engine->toScriptValue(RpcExtension(Extension{qint8(type), data}));
+    const QVariant bytes = data.toVariant(QJSValue::RetainJSObjects);
+    if (bytes.typeId() != QMetaType::QByteArray) {
+        engine->throwError(QJSValue::TypeError,
+                           QStringLiteral("the data of an extension is an ArrayBuffer, not %1")
+                                   .arg(data.toString()));
+        return {};
+    }
+    return engine->toScriptValue(RpcExtension(Extension{qint8(number), bytes.toByteArray()}));
 }
 
 void registerScriptTypes()

@@ -95,10 +95,10 @@ public:
     explicit Rpc(QObject *parent = nullptr) : QObject(parent) {}
 
     /// The integer with these \a digits, from -2^63 to 2^64-1: a number where that is exact, else an rpcInteger. Throws
-    /// a RangeError for other text.
-    Q_INVOKABLE QJSValue integer(const QString &digits);
+    /// a RangeError for other text. A number is taken as well, if it is an integer below 2^53: others may be rounded already.
+    Q_INVOKABLE QJSValue integer(const QJSValue &digits);
     /// The extension with this \a type, -128 to 127, and \a data, an ArrayBuffer. Throws a RangeError for other types.
-    Q_INVOKABLE QJSValue extension(int type, const QByteArray &data);
+    Q_INVOKABLE QJSValue extension(const QJSValue &type, const QJSValue &data);
 };
 
 /// Makes the types above known to the wire. Once, from anywhere.

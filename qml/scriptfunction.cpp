@@ -10,15 +10,11 @@
 #include <QtCore/QLoggingCategory>
 #include <QtQml/QJSManagedValue>
 
-#include <limits>
-
 namespace MsgpackRpc {
 
 namespace {
 
 Q_LOGGING_CATEGORY(lcDispatch, "msgpackrpc.dispatch") // the library's is its own
-
-constexpr qsizetype NoLimit = std::numeric_limits<qsizetype>::max();
 
 // A function without types has them all as var.
 bool isAnything(QMetaType type)
@@ -26,25 +22,34 @@ bool isAnything(QMetaType type)
     return type == QMetaType::fromType<QVariant>() || type == QMetaType::fromType<QJSValue>();
 }
 
+// As it is written in QML.
+QString typeName(const QByteArray &type)
+{
+    if (type == "QString")
+        return QStringLiteral("string");
+    if (type == "double")
+        return QStringLiteral("real");
+    return QString::fromLatin1(type);
+}
+
 QString signatureOf(const QMetaMethod &method)
 {
     QStringList parameters;
     const QList<QByteArray> names = method.parameterNames();
     for (int i = 0; i < method.parameterCount(); ++i) {
-        const QString type =
-                isAnything(method.parameterMetaType(i))
-                        ? QString()
-                        : QLatin1String(": ") + QLatin1String(method.parameterTypeName(i));
+        const QString type = isAnything(method.parameterMetaType(i))
+                                     ? QString()
+                                     : QLatin1String(": ") + typeName(method.parameterTypeName(i));
         parameters += QString::fromUtf8(names.value(i)) + type;
     }
     return QStringLiteral("%1(%2)").arg(QString::fromUtf8(method.name()),
                                         parameters.join(QLatin1String(", ")));
 }
 
-WireFormat formatFor(const IncomingCall &call)
+AnswerForm formFor(const IncomingCall &call)
 {
     const Session *const session = call.session();
-    return session != nullptr ? session->wireFormat() : WireFormat::Modern;
+    return session != nullptr ? AnswerForm{session->wireFormat(), session->limits()} : AnswerForm();
 }
 
 // What a function has thrown, as the other side gets it: the data of an error if it has some, or its message; any
@@ -59,7 +64,7 @@ QVariant errorValue(const ScriptSupport &support, const QJSValue &thrown)
         value = data;
     }
     Writer writer;
-    writeScriptValue(support, writer, value, NoLimit);
+    writeScriptValue(support, writer, value, Limits());
     const QByteArray bytes = writer.bytes();
     Reader reader(bytes);
     QVariant converted;
@@ -144,7 +149,7 @@ void ScriptFunction::invoke(IncomingCall &call) const
         call.fail(problem);
         return;
     }
-    const WireFormat format = formatFor(call);
+    const AnswerForm form = formFor(call);
     const QPointer<ScriptSupport> support = m_support;
     const QString signature = m_signature;
     QJSEngine *const engine = support->engine();
@@ -161,13 +166,13 @@ void ScriptFunction::invoke(IncomingCall &call) const
         return call.fail(errorValue(*support, thrown));
     }
     if (result.isObject() && result.property(QStringLiteral("then")).isCallable()) {
-        auto *const answer = new ScriptAnswer(support, call.responder(), signature, format);
+        auto *const answer = new ScriptAnswer(support, call.responder(), signature, form);
         support->follow(result, answer);
         return;
     }
     // Apart from the answer: it may run JavaScript, which may do anything.
-    Writer writer(format);
-    writeScriptValue(*support, writer, result, NoLimit);
+    Writer writer(form.format);
+    writeScriptValue(*support, writer, result, form.limits);
     if (writer.hasFailed())
         return call.fail(QStringLiteral("%1: the result: %2").arg(signature, writer.failure()));
     if (Writer *const answer = call.beginReply()) {
@@ -177,17 +182,18 @@ void ScriptFunction::invoke(IncomingCall &call) const
 }
 
 ScriptAnswer::ScriptAnswer(ScriptSupport *support, const Responder &responder,
-                           const QString &method, WireFormat format)
-    : m_support(support), m_responder(responder), m_method(method), m_format(format)
+                           const QString &method, const AnswerForm &form)
+    : m_support(support), m_responder(responder), m_method(method), m_form(form)
 {
 }
 
 void ScriptAnswer::resolve(const QJSValue &value)
 {
-    if (!m_responder.isValid() || !m_support || m_support->engine() == nullptr)
+    if (std::exchange(m_isDone, true) || !m_responder.isValid() || !m_support
+        || m_support->engine() == nullptr)
         return;
-    Writer writer(m_format);
-    writeScriptValue(*m_support, writer, value, NoLimit);
+    Writer writer(m_form.format);
+    writeScriptValue(*m_support, writer, value, m_form.limits);
     if (writer.hasFailed())
         m_responder.error(QStringLiteral("%1: the result: %2").arg(m_method, writer.failure()));
     else
@@ -196,7 +202,7 @@ void ScriptAnswer::resolve(const QJSValue &value)
 
 void ScriptAnswer::reject(const QJSValue &error)
 {
-    if (!m_support || m_support->engine() == nullptr)
+    if (std::exchange(m_isDone, true) || !m_support || m_support->engine() == nullptr)
         return;
     if (m_responder.isValid())
         m_responder.error(errorValue(*m_support, error));

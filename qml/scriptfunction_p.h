@@ -4,6 +4,8 @@
 #include "scriptsupport_p.h"
 
 #include <MsgpackRpc/dispatcher.h>
+#include <MsgpackRpc/limits.h>
+#include <MsgpackRpc/options.h>
 #include <MsgpackRpc/responder.h>
 
 #include <QtCore/QMetaMethod>
@@ -48,6 +50,13 @@ private:
     size_t m_needed = 0; // those without a default
 };
 
+/// How answers are written, in a session.
+struct AnswerForm
+{
+    WireFormat format = WireFormat::Modern;
+    Limits limits;
+};
+
 /// Answers when a promise settles. Belongs to JavaScript: with it goes the responder, and the caller gets an error.
 class ScriptAnswer final : public QObject
 {
@@ -55,7 +64,7 @@ class ScriptAnswer final : public QObject
 
 public:
     ScriptAnswer(ScriptSupport *support, const Responder &responder, const QString &method,
-                 WireFormat format);
+                 const AnswerForm &form);
     /// For support.mjs: the promise has this value.
     Q_INVOKABLE void resolve(const QJSValue &value);
     /// For support.mjs: the promise was rejected.
@@ -65,7 +74,8 @@ private:
     QPointer<ScriptSupport> m_support;
     Responder m_responder;
     QString m_method;
-    WireFormat m_format;
+    AnswerForm m_form;
+    bool m_isDone = false; // what comes after the first outcome is none
 };
 
 } // namespace MsgpackRpc

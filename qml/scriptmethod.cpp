@@ -5,9 +5,10 @@
 
 namespace MsgpackRpc {
 
+constexpr double Exact = 9007199254740992.0; // 2^53
+
 ScriptMethod::ScriptMethod(const QJSValue &method) : m_text(method.toString())
 {
-    constexpr double Exact = 9007199254740992.0;
     if (method.isString())
         m_name.emplace(m_text);
     else if (method.isNumber() && std::abs(method.toNumber()) <= Exact
@@ -23,6 +24,14 @@ Error ScriptMethod::error() const
                  QStringLiteral("a method is a name or an integer, not %1").arg(m_text));
 }
 
+// A whole number of milliseconds, or for ever.
+static bool isTime(const QJSValue &value)
+{
+    const double number = value.isNumber() ? value.toNumber() : std::nan("");
+    return (number >= -1 && number <= Exact && number == std::trunc(number))
+           || (std::isinf(number) && number > 0);
+}
+
 CallOptions CallOptions::from(const QJSValue &options)
 {
     CallOptions result;
@@ -33,14 +42,15 @@ CallOptions CallOptions::from(const QJSValue &options)
     if (!options.isObject())
         result.problem =
                 QStringLiteral("the options are an object, not %1").arg(options.toString());
-    else if (!timeout.isUndefined() && !timeout.isNumber())
+    else if (!timeout.isUndefined() && !isTime(timeout))
         result.problem = QStringLiteral("the option timeout is a number of milliseconds, not %1")
                                  .arg(timeout.toString());
     else if (!deflate.isUndefined() && !deflate.isBool())
         result.problem = QStringLiteral("the option deflate is true or false, not %1")
                                  .arg(deflate.toString());
-    if (timeout.isNumber())
-        result.timeout = std::chrono::milliseconds(timeout.toInt());
+    if (isTime(timeout))
+        result.timeout = std::chrono::milliseconds(
+                std::isinf(timeout.toNumber()) ? -1 : qint64(timeout.toNumber()));
     if (deflate.isBool())
         result.option = optionFor(deflate.toBool());
     return result;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scriptwriter_p.h"
 
+#include "rpcvalues_p.h"
 #include "scriptsupport_p.h"
 
 #include <MsgpackRpc/codec.h>
@@ -17,8 +18,11 @@ namespace {
 class ScriptWriter
 {
 public:
-    ScriptWriter(const ScriptSupport &support, Writer &writer, qsizetype most)
-        : m_support(support), m_writer(writer), m_most(most)
+    ScriptWriter(const ScriptSupport &support, Writer &writer, const Limits &limits)
+        : m_support(support),
+          m_writer(writer),
+          m_most(limits.messageBytes),
+          m_depth(limits.depth - 2)
     {
     }
 
@@ -52,9 +56,12 @@ private:
             const auto isSame = [&value](const QJSValue *other) {
                 return other->strictlyEquals(value);
             };
-            m_isRight = bool(m_nesting) && std::none_of(outer.cbegin(), outer.cend(), isSame);
-            if (m_nesting && !m_isRight)
+            if (std::any_of(outer.cbegin(), outer.cend(), isSame))
                 writer.fail("it contains itself, and so would never end");
+            else if (outer.size() >= writer.m_depth)
+                writer.m_writer.fail(
+                        QStringLiteral("it is nested more than %1 deep").arg(writer.m_depth));
+            m_isRight = !writer.m_writer.hasFailed();
             outer.append(&value);
         }
         ~Within() { m_writer.m_within.removeLast(); }
@@ -82,11 +89,18 @@ private:
             m_writer.writeDouble(number);
     }
 
+    // Before any more of it is written.
+    bool isTooLong(quint32 more = 0)
+    {
+        if (Q_LIKELY(m_writer.size() + more <= m_most))
+            return false;
+        m_writer.fail(QStringLiteral("it is longer than %1 bytes").arg(m_most));
+        return true;
+    }
+
     void writeObject(const QJSValue &value)
     {
-        if (m_writer.size() > m_most)
-            m_writer.fail(QStringLiteral("it is longer than %1 bytes").arg(m_most));
-        else if (value.isArray())
+        if (value.isArray())
             writeElements(value);
         else if (value.isDate())
             Codec<QDateTime>::write(m_writer, value.toDateTime());
@@ -113,8 +127,10 @@ private:
         if (!within)
             return;
         const quint32 count = array.property(QStringLiteral("length")).toUInt();
+        if (isTooLong(count))
+            return;
         m_writer.writeArray(count);
-        for (quint32 i = 0; i < count && !m_writer.hasFailed(); ++i) {
+        for (quint32 i = 0; i < count && !m_writer.hasFailed() && !isTooLong(); ++i) {
             write(array.property(i));
             if (Q_UNLIKELY(m_writer.hasFailed()))
                 m_writer.failedIn(qsizetype(i));
@@ -126,8 +142,10 @@ private:
     {
         const QVariant variant = value.toVariant(QJSValue::RetainJSObjects);
         if (variant.metaType() != QMetaType::fromType<QJSValue>())
-            return Codec<QVariant>::write(m_writer, variant);
+            return writeVariant(variant);
         const QJSValue description = m_support.describe(value);
+        if (description.isError()) // an accessor has thrown
+            return static_cast<void>(m_writer.fail(description.toString()));
         const QString kind = description.property(0).toString();
         const QJSValue parts = description.property(1);
         if (kind == QLatin1String("object"))
@@ -142,6 +160,20 @@ private:
             m_writer.fail(QStringLiteral("a %1 has no form on the wire").arg(parts.toString()));
     }
 
+    // A type of Qt's without properties would be an empty map.
+    void writeVariant(const QVariant &value)
+    {
+        const QMetaType type = value.metaType();
+        const bool isOurs = type == QMetaType::fromType<RpcInteger>()
+                            || type == QMetaType::fromType<RpcExtension>();
+        const QMetaObject *const metaObject = type.metaObject();
+        if (!isOurs && metaObject != nullptr && metaObject->propertyCount() == 0)
+            m_writer.fail(QStringLiteral("the type %1 has no form on the wire")
+                                  .arg(QLatin1String(type.name())));
+        else
+            Codec<QVariant>::write(m_writer, value);
+    }
+
     void writeKeys(const QJSValue &object, const QJSValue &keys)
     {
         const Within within(*this, object);
@@ -149,7 +181,7 @@ private:
             return;
         const quint32 count = keys.property(QStringLiteral("length")).toUInt();
         m_writer.writeMap(count);
-        for (quint32 i = 0; i < count && !m_writer.hasFailed(); ++i) {
+        for (quint32 i = 0; i < count && !m_writer.hasFailed() && !isTooLong(); ++i) {
             const QString key = keys.property(i).toString();
             m_writer.writeString(QStringView(key));
             write(object.property(key));
@@ -165,7 +197,7 @@ private:
             return;
         const quint32 count = entries.property(QStringLiteral("length")).toUInt();
         m_writer.writeMap(count);
-        for (quint32 i = 0; i < count && !m_writer.hasFailed(); ++i) {
+        for (quint32 i = 0; i < count && !m_writer.hasFailed() && !isTooLong(); ++i) {
             write(entries.property(i).property(0));
             write(entries.property(i).property(1));
             if (Q_UNLIKELY(m_writer.hasFailed()))
@@ -175,7 +207,8 @@ private:
 
     const ScriptSupport &m_support;
     Writer &m_writer;
-    const qsizetype m_most;
+    const qsizetype m_most; // bytes
+    const int m_depth; // of a value: the message and its arguments are levels too
     QVarLengthArray<const QJSValue *, 16> m_within;
 };
 
@@ -183,6 +216,11 @@ private:
 
 ScriptArguments::ScriptArguments(const QJSValue &array, quint32 count)
 {
+    if (count > Most) {
+        m_isPlain = false;
+        m_problem = QStringLiteral("%1 arguments, and at most %2 are allowed").arg(count).arg(Most);
+        return;
+    }
     m_values.reserve(count);
     for (quint32 i = 0; i < count; ++i)
         append(array.property(i));
@@ -203,9 +241,14 @@ void ScriptArguments::append(const QJSValue &value)
     m_values.append(value);
 }
 
-void ScriptArguments::write(const ScriptSupport &support, Writer &writer, qsizetype most) const
+void ScriptArguments::write(const ScriptSupport &support, Writer &writer,
+                            const Limits &limits) const
 {
-    ScriptWriter values(support, writer, most);
+    if (Q_UNLIKELY(!m_problem.isEmpty())) {
+        writer.fail(m_problem);
+        return;
+    }
+    ScriptWriter values(support, writer, limits);
     writer.writeArray(quint32(m_values.size()));
     for (qsizetype i = 0; i < m_values.size() && !writer.hasFailed(); ++i) {
         values.write(m_values[i]);
@@ -215,9 +258,9 @@ void ScriptArguments::write(const ScriptSupport &support, Writer &writer, qsizet
 }
 
 void writeScriptValue(const ScriptSupport &support, Writer &writer, const QJSValue &value,
-                      qsizetype most)
+                      const Limits &limits)
 {
-    ScriptWriter(support, writer, most).write(value);
+    ScriptWriter(support, writer, limits).write(value);
 }
 
 } // namespace MsgpackRpc

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <MsgpackRpc/limits.h>
 #include <MsgpackRpc/writer.h>
 
 #include <QtCore/QVarLengthArray>
@@ -20,19 +21,21 @@ public:
     /// True if they are numbers, text, booleans and nothing: writing them runs no JavaScript. Others are written apart
     /// from the message, since accessors of objects may do anything.
     bool isPlain() const { return m_isPlain; }
-    /// Writes them. failure() of \a writer names what can't be written, and where it is (doc/qml, "Values"). Stops
-    /// after \a most bytes.
-    void write(const ScriptSupport &support, Writer &writer, qsizetype most) const;
+    /// Writes them. failure() of \a writer names what can't be written, and where it is (doc/qml, "Values"). Holds
+    /// to the size and depth of \a limits.
+    void write(const ScriptSupport &support, Writer &writer, const Limits &limits) const;
 
 private:
     void append(const QJSValue &value);
 
+    static constexpr quint32 Most = 1'000'000;
     QVarLengthArray<QJSValue, 8> m_values;
+    QString m_problem;
     bool m_isPlain = true;
 };
 
 /// Writes \a value likewise. Runs JavaScript where objects have accessors.
 void writeScriptValue(const ScriptSupport &support, Writer &writer, const QJSValue &value,
-                      qsizetype most);
+                      const Limits &limits);
 
 } // namespace MsgpackRpc

@@ -21,12 +21,12 @@ export function make(native) {
     }
 
     // V4 says nothing of rejections that nobody handles; these are told, once.
-    const told = Symbol("told")
+    const told = new WeakSet()
     function tell(error) {
         if (error instanceof Object) {
-            if (error[told])
+            if (told.has(error))
                 return
-            Object.defineProperty(error, told, { value: true })
+            told.add(error)
         }
         native.unhandled(error)
     }
@@ -35,18 +35,18 @@ export function make(native) {
     function react(state, value, life, handler, next) {
         if (life.isOver)
             return
-        if (typeof handler !== "function")
-            return settle(next, state, value)
-        let result
-        try {
-            result = handler(value)
-        } catch (error) {
-            return settle(next, rejected, error)
+        if (typeof handler === "function") {
+            try {
+                value = handler(value)
+                state = fulfilled
+            } catch (error) {
+                value = error
+                state = rejected
+            }
+            if (state === fulfilled && value instanceof Object && typeof value.then === "function")
+                return adopt(next, value)
         }
-        if (result instanceof Object && typeof result.then === "function")
-            adopt(next, result)
-        else
-            settle(next, fulfilled, result)
+        settle(next, state, value)
     }
 
     function adopt(promise, thenable) {
@@ -60,28 +60,50 @@ export function make(native) {
         try {
             if (thenable === promise)
                 throw new TypeError("a promise cannot wait for itself")
+            if (promises.isPrototypeOf(thenable))
+                promise.id = thenable.id // what cancel() ends from now on
             thenable.then(once(fulfilled), once(rejected))
         } catch (error) {
             once(rejected)(error)
         }
     }
 
+    // A chain of promises is gone along in a loop, since it may be longer than the stack is deep.
     function settle(promise, state, value) {
-        if (promise.state !== pending)
-            return
-        promise.state = state
-        promise.value = value
-        const next = promise.next
-        if (next === undefined) {
-            if (state === rejected && !promise.life.isOver && !promise.life.isQuiet)
-                tell(value)
-            return
-        }
-        react(state, value, promise.life, state === fulfilled ? promise.onFulfilled : promise.onRejected, next)
-        if (promise.more !== undefined) {
-            for (const reaction of promise.more)
-                react(state, value, promise.life, state === fulfilled ? reaction.onFulfilled : reaction.onRejected,
-                      reaction.next)
+        for (;;) {
+            if (promise.state !== pending)
+                return
+            promise.state = state
+            promise.value = value
+            const life = promise.life
+            const next = promise.next
+            if (life.isOver)
+                return
+            if (next === undefined) {
+                if (state === rejected && !life.isQuiet)
+                    tell(value)
+                return
+            }
+            const handler = state === fulfilled ? promise.onFulfilled : promise.onRejected
+            if (promise.more !== undefined) {
+                react(state, value, life, handler, next)
+                for (const reaction of promise.more)
+                    react(state, value, life, state === fulfilled ? reaction.onFulfilled : reaction.onRejected,
+                          reaction.next)
+                return
+            }
+            if (typeof handler === "function") {
+                try {
+                    value = handler(value)
+                    state = fulfilled
+                } catch (error) {
+                    value = error
+                    state = rejected
+                }
+                if (state === fulfilled && value instanceof Object && typeof value.then === "function")
+                    return adopt(next, value)
+            }
+            promise = next
         }
     }
 
@@ -188,6 +210,8 @@ export function make(native) {
             return ["binary", value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength)]
         if (value instanceof Map)
             return ["map", Array.from(value)]
+        if (value[site] !== undefined)
+            return ["other", "set of remote methods"]
         if (value instanceof Error)
             return ["value", { message: value.message }]
         if (value instanceof Boolean || value instanceof Number || value instanceof String)

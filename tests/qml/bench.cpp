@@ -153,10 +153,10 @@ int Bench::openDescriptors() const
     return int(QDir(QStringLiteral("/proc/self/fd")).entryList(QDir::Files | QDir::System).size());
 }
 
-int Bench::childrenOf(QObject *object, const QString &className) const
+int Bench::runningReplies() const
 {
     int count = 0;
-    for (const QObject *child : object->children())
-        count += QLatin1String(child->metaObject()->className()) == className ? 1 : 0;
+    for (const QObject *child : qmlEngine(this)->findChildren<QObject *>())
+        count += child->inherits("MsgpackRpc::RpcReply") ? 1 : 0;
     return count;
 }

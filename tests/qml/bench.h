@@ -67,8 +67,8 @@ public:
     /// A Calculator.
     Q_INVOKABLE QObject *newCalculator();
     Q_INVOKABLE void remove(QObject *object);
-    /// How many children of a class \a object has.
-    Q_INVOKABLE int childrenOf(QObject *object, const QString &className) const;
+    /// How many RpcReplys are waiting for their end.
+    Q_INVOKABLE int runningReplies() const;
     /// Bytes from malloc() that are in use.
     Q_INVOKABLE double allocatedBytes() const;
     /// Has JavaScript collect what nothing refers to.

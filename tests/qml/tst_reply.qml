@@ -106,9 +106,9 @@ TestCase {
     function test_collectedAfterwards() {
         for (let i = 0; i < 10; ++i)
             client.request("echo", [i])
-        compare(bench.childrenOf(client, "MsgpackRpc::RpcReply"), 10)
+        compare(bench.runningReplies(), 10)
         roundTrip()
-        tryVerify(() => bench.childrenOf(client, "MsgpackRpc::RpcReply") === 0)
+        tryVerify(() => bench.runningReplies() === 0)
         const reply = client.request("echo", ["still"])
         tryCompare(reply, "running", false)
         bench.collectGarbage()
@@ -122,9 +122,12 @@ TestCase {
         const events = watch(reply)
         tryVerify(() => held.length === 1)
         bench.remove(fresh)
+        compare(events, []) // never before the event loop
+        tryVerify(() => events.length === 3)
         held[0]()
         roundTrip()
-        compare(events, [])
+        compare(events, ["error", "running false", "failed the session was deleted"])
+        compare(reply.error.code, RpcError.Canceled)
     }
 
     function test_deletedInItsHandler() {

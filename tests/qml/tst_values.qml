@@ -199,7 +199,7 @@ TestCase {
             { tag: "symbol", value: Symbol("x"), why: "element 0: a Symbol has no form on the wire" },
             { tag: "regular expression", value: /x/, why: "element 0: a RegExp has no form on the wire" },
             { tag: "cyclic", value: cyclic(), why: 'element 0: key "inner": element 0: it contains itself' },
-            { tag: "too deep", value: deep(2000), why: "nested more than 1024 deep" },
+            { tag: "too deep", value: deep(2000), why: "nested more than 126 deep" },
             { tag: "QObject", value: test, why: "has no form on the wire" },
             { tag: "promise", value: Promise.resolve(1), why: "a Promise has no form on the wire" },
             { tag: "promise of a call", value: client.remote.echo(1), why: "a Promise has no form on the wire" },
