@@ -31,24 +31,6 @@ export function make(native) {
         native.unhandled(error)
     }
 
-    // Hands the outcome of a promise on to what one then() has attached.
-    function react(state, value, life, handler, next) {
-        if (life.isOver)
-            return
-        if (typeof handler === "function") {
-            try {
-                value = handler(value)
-                state = fulfilled
-            } catch (error) {
-                value = error
-                state = rejected
-            }
-            if (state === fulfilled && value instanceof Object && typeof value.then === "function")
-                return adopt(next, value)
-        }
-        settle(next, state, value)
-    }
-
     function adopt(promise, thenable) {
         let isDone = false
         const once = state => value => {
@@ -84,14 +66,12 @@ export function make(native) {
                     tell(value)
                 return
             }
-            const handler = state === fulfilled ? promise.onFulfilled : promise.onRejected
-            if (promise.more !== undefined) {
-                react(state, value, life, handler, next)
-                for (const reaction of promise.more)
-                    react(state, value, life, state === fulfilled ? reaction.onFulfilled : reaction.onRejected,
-                          reaction.next)
+            if (promise.branches !== undefined) {
+                for (const branch of promise.branches)
+                    settle(branch, state, value)
                 return
             }
+            const handler = state === fulfilled ? promise.onFulfilled : promise.onRejected
             if (typeof handler === "function") {
                 try {
                     value = handler(value)
@@ -107,15 +87,24 @@ export function make(native) {
         }
     }
 
-    // A second then() on the same promise, or one that comes when it is settled.
+    // What then() attaches to a promise that has something attached already, or is settled: as if to one of its own.
+    function makeBranch(promise, onFulfilled, onRejected, next) {
+        const branch = makePromise(promise.life, promise.id)
+        branch.onFulfilled = onFulfilled
+        branch.onRejected = onRejected
+        branch.next = next
+        return branch
+    }
+
     function attach(promise, onFulfilled, onRejected, next) {
-        if (promise.state === pending) {
-            promise.more = promise.more || []
-            promise.more.push({ onFulfilled, onRejected, next })
+        const branch = makeBranch(promise, onFulfilled, onRejected, next)
+        if (promise.state !== pending) {
+            Promise.resolve().then(() => settle(branch, promise.state, promise.value))
             return
         }
-        const handler = promise.state === fulfilled ? onFulfilled : onRejected
-        Promise.resolve().then(() => react(promise.state, promise.value, promise.life, handler, next))
+        if (promise.branches === undefined)
+            promise.branches = [makeBranch(promise, promise.onFulfilled, promise.onRejected, promise.next)]
+        promise.branches.push(branch)
     }
 
     const methods = {
