@@ -125,13 +125,19 @@ void RpcCall::call()
         return;
     }
     abandon();
+    // These may run JavaScript, and accessors do anything.
+    const QPointer<RpcCall> self(this);
     const ScriptMethod method(m_method);
+    const ScriptArguments arguments(m_args);
+    const CallOptions options = CallOptions::from(m_options);
+    if (!self || !m_client)
+        return;
+    abandon(); // what they have begun
     const Detail::CallStatePtr<ObjectCall> call(
             new ObjectCall(support, this, method.text(), m_client->url()));
     m_call = call;
-    const QPointer<RpcCall> self(this);
-    m_client->start(*support, *call, method, ScriptArguments(m_args), CallOptions::from(m_options));
-    if (self) // accessors of the arguments may do anything
+    m_client->start(*support, *call, method, arguments, options);
+    if (self)
         setRunning(bool(m_call));
 }
 

@@ -166,19 +166,18 @@ void RpcClient::setAutoConnect(bool on)
     if (m_autoConnect == on)
         return;
     m_autoConnect = on;
-    applyReconnect();
+    if (ownClient() != nullptr)
+        applyReconnect(*m_session);
     if (m_isComplete)
         componentComplete();
     Q_EMIT autoConnectChanged();
 }
 
-void RpcClient::applyReconnect()
+void RpcClient::applyReconnect(Session &session) const
 {
-    if (ownClient() == nullptr)
-        return;
-    Reconnect reconnect = m_session->reconnect();
+    Reconnect reconnect = session.reconnect();
     reconnect.mode = m_autoConnect ? Reconnect::Always : Reconnect::OnDemand;
-    m_session->setReconnect(reconnect);
+    session.setReconnect(reconnect);
 }
 
 bool RpcClient::deflate() const
@@ -263,9 +262,7 @@ void RpcClient::setSource(QObject *source)
 Client *RpcClient::newClient()
 {
     auto *const client = new Client(this);
-    Reconnect reconnect = client->reconnect();
-    reconnect.mode = m_autoConnect ? Reconnect::Always : Reconnect::OnDemand;
-    client->setReconnect(reconnect);
+    applyReconnect(*client);
     if (m_connectTimeout)
         client->setConnectTimeout(std::chrono::milliseconds(*m_connectTimeout));
     if (m_deflate)
@@ -344,14 +341,21 @@ QJSValue RpcClient::call(const QJSValue &method, const QJSValue &arguments, cons
     ScriptSupport *const support = ScriptSupport::of(this);
     if (support == nullptr)
         return {};
+    const QPointer<RpcClient> self(this);
+    const QUrl target = url();
+    QJSValue promise = support->newPromise(life(*support));
+    // These may run JavaScript.
     const ScriptMethod scriptMethod(method);
     const CallOptions checked = CallOptions::from(options);
     const ScriptArguments values(arguments);
-    QJSValue promise = support->newPromise(life(*support));
     const Detail::CallStatePtr<PromiseCall> call(
-            new PromiseCall(support, this, scriptMethod.text(), url(), promise));
+            new PromiseCall(support, self, scriptMethod.text(), target, promise));
     promise.setProperty(QStringLiteral("id"), call->id());
-    start(*support, *call, scriptMethod, values, checked);
+    if (self)
+        start(*support, *call, scriptMethod, values, checked);
+    else
+        call->finishWithError(Error(Error::Canceled, QStringLiteral("the client was destroyed")),
+                              Detail::CallState::Later);
     return promise;
 }
 

@@ -158,7 +158,7 @@ private:
     void updateState();
     void sessionFailed(const Error &error);
     void setError(const QJSValue &error);
-    void applyReconnect();
+    void applyReconnect(Session &session) const;
     Detail::CallTarget callTarget(const CallOptions &options) const;
     const QJSValue &life(const ScriptSupport &support);
     bool handle(IncomingCall &call);

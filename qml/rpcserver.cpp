@@ -227,7 +227,7 @@ int RpcServer::notifyAll(const QJSValue &method, const QJSValue &arguments)
         error = argumentsError(writer);
     }
     if (error) {
-        qmlWarning(this) << "a notification of " << method.toString()
+        qmlWarning(this) << "a notification of " << scriptMethod.text()
                          << " was dropped: " << error.message();
         return 0;
     }

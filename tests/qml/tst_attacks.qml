@@ -81,6 +81,18 @@ TestCase {
         roundTrip()
     }
 
+    function test_accessorOfOptions() {
+        const fresh = newClient()
+        fresh.call("echo", [1], { get timeout() { bench.remove(fresh); return 100 } }).then(note("call"), note("call"))
+        const other = newClient()
+        const call = createTemporaryObject(declared, test, { client: other, method: "echo" })
+        call.options = { get timeout() { bench.remove(other); return 100 } }
+        call.call()
+        tryVerify(() => log.length === 1)
+        compare(log, ["call " + RpcError.Canceled])
+        compare(call.running, false)
+    }
+
     function test_accessorDeletesTheServer() {
         const fresh = servers.createObject(test, { url: "memory:attacked" })
         compare(fresh.notifyAll("x", [{ get x() { bench.remove(fresh); return 1 } }]), 0)
