@@ -2,7 +2,6 @@
 #include "transport/connector_p.h"
 
 #include "transport/localconnector_p.h"
-#include "transport/localpath_p.h"
 #include "transport/memoryconnector_p.h"
 #include "transport/schemes_p.h"
 #include "transport/tcpconnector_p.h"
@@ -40,18 +39,6 @@ QString checkHost(const QUrl &url)
         return QStringLiteral("%1 names no port to connect to; expected %2://host:port")
                 .arg(url.toString(), url.scheme());
     return {};
-}
-
-QString checkName(const QUrl &url)
-{
-    return url.path().isEmpty()
-                   ? QStringLiteral("%1 has no name; expected memory:name").arg(url.toString())
-                   : QString();
-}
-
-QString checkPath(const QUrl &url)
-{
-    return LocalPath::of(url).error;
 }
 
 struct Scheme

@@ -2,7 +2,6 @@
 #include "transport/listener_p.h"
 
 #include "transport/locallistener_p.h"
-#include "transport/localpath_p.h"
 #include "transport/memorydevice_p.h"
 #include "transport/schemes_p.h"
 #include "transport/tcplistener_p.h"
@@ -19,18 +18,6 @@ QString checkHost(const QUrl &url)
                    ? QStringLiteral("%1 names no address to listen at; expected %2://address:port")
                              .arg(url.toString(), url.scheme())
                    : QString();
-}
-
-QString checkName(const QUrl &url)
-{
-    return url.path().isEmpty()
-                   ? QStringLiteral("%1 has no name; expected memory:name").arg(url.toString())
-                   : QString();
-}
-
-QString checkPath(const QUrl &url)
-{
-    return LocalPath::of(url).error;
 }
 
 struct Scheme

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "transport/localpath_p.h"
+
 #include <QtCore/QString>
 #include <QtCore/QUrl>
 
@@ -27,6 +29,20 @@ QString formsOf(const Scheme (&schemes)[Count])
     for (size_t i = 1; i < Count; ++i)
         forms += QLatin1String(i + 1 < Count ? ", " : " or ") + schemes[i].form;
     return forms;
+}
+
+/// What is wrong with a `memory:` URL; empty if nothing is.
+inline QString checkName(const QUrl &url)
+{
+    return url.path().isEmpty()
+                   ? QStringLiteral("%1 has no name; expected memory:name").arg(url.toString())
+                   : QString();
+}
+
+/// What is wrong with a `local:` URL; empty if nothing is.
+inline QString checkPath(const QUrl &url)
+{
+    return LocalPath::of(url).error;
 }
 
 } // namespace MsgpackRpc
