@@ -106,8 +106,7 @@ class Client
   def initialize(url)
     host, port = url.match(%r{//\[?(.*?)\]?:(\d+)}).captures
     @connection = Connection.new(TCPSocket.new(host, port.to_i))
-    @answers = Hash.new { |hash, id| hash[id] = Queue.new }
-    @asked = []
+    @answers = {}
     @strays = []
     Thread.new { @connection.each { |message| take(message) } }
   end
@@ -115,7 +114,8 @@ class Client
   attr_reader :strays
 
   def start(method, *arguments)
-    @asked << (id = @asked.size)
+    # Before it is sent: a queue that both threads look up and make is sometimes two.
+    @answers[id = @answers.size] = Queue.new
     @connection.send([REQUEST, id, method, arguments])
     id
   end
@@ -141,7 +141,7 @@ class Client
 
   def take(message)
     type, id, error, result = message
-    expected = type == RESPONSE && @asked.include?(id)
+    expected = type == RESPONSE && @answers.key?(id)
     expected ? @answers[id] << [error, result] : @strays << message
   end
 end
