@@ -5,8 +5,6 @@
 #include <QtCore/QCoreApplication>
 #include <QtCore/QEvent>
 
-#include <algorithm>
-
 namespace MsgpackRpc {
 
 TurnClient::~TurnClient()
@@ -53,6 +51,7 @@ void Turn::attach()
 void Turn::add(TurnClient *client)
 {
     client->m_turn = this;
+    client->m_place = m_clients.size();
     m_clients.push_back(client);
     if (Q_UNLIKELY(m_dispatcher == nullptr) && m_clients.size() == 1)
         QCoreApplication::postEvent(this, new QEvent(QEvent::User));
@@ -60,9 +59,13 @@ void Turn::add(TurnClient *client)
 
 void Turn::unschedule(TurnClient *client) noexcept
 {
+    if (client->m_turn == nullptr)
+        return;
     client->m_turn = nullptr;
-    for (std::vector<TurnClient *> *list : {&m_clients, &m_ending})
-        std::replace(list->begin(), list->end(), client, static_cast<TurnClient *>(nullptr));
+    for (std::vector<TurnClient *> *list : {&m_clients, &m_ending}) {
+        if (client->m_place < list->size() && (*list)[client->m_place] == client)
+            (*list)[client->m_place] = nullptr;
+    }
 }
 
 bool Turn::event(QEvent *event)

@@ -30,6 +30,7 @@ protected:
 private:
     friend class Turn;
     Turn *m_turn = nullptr; // where this is scheduled
+    size_t m_place = 0; // in its list
     Q_DISABLE_COPY_MOVE(TurnClient)
 };
 

@@ -78,8 +78,8 @@ public:
     {
         if (m_connection != nullptr)
             m_connection->release();
-        QCoreApplication::sendPostedEvents();
         QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+        QCoreApplication::processEvents(); // a turn of the event loop
     }
     void deliver(QByteArrayView bytes)
     {

@@ -24,6 +24,7 @@ private Q_SLOTS:
     void scheduledAgainWhileEnding();
     void unscheduled();
     void destroyedWhileScheduled();
+    void manyInOneTurn();
     void destroyedWhileEnding();
     void unscheduledAndForgotten();
     void forgottenWhileEnding();
@@ -195,6 +196,22 @@ void tst_Turn::destroyedWhileScheduled()
     {
         Client client;
         turn->schedule(&client);
+        turn->schedule(&last);
+    }
+    QTRY_COMPARE(last.calls, 1);
+}
+
+// So many connections of a flood close in one turn. Each is forgotten without a look at the others, or this takes minutes.
+void tst_Turn::manyInOneTurn()
+{
+    const auto turn = Turn::current();
+    Client last;
+    {
+        std::vector<std::unique_ptr<Client>> clients(500'000);
+        for (std::unique_ptr<Client> &client : clients) {
+            client = std::make_unique<Client>();
+            turn->schedule(client.get());
+        }
         turn->schedule(&last);
     }
     QTRY_COMPARE(last.calls, 1);
