@@ -49,7 +49,8 @@ struct MSGPACKRPC_EXPORT Limits
     /// as connections. At the limit the one that was silent longest, with nothing in work, makes room; if there is
     /// none, the datagram is dropped. Default 1024: a source can be forged, so that their number is nobody's promise.
     int datagramSessions = 1024;
-    /// After so long without a datagram such a session is closed, unless something of it is in work. Default 60 s.
+    /// After so long without a datagram such a session is closed, unless something of it is in work. Negative: never. Default
+    /// 60 s.
     std::chrono::milliseconds datagramIdleTime{60'000};
     /// Bytes that a server sends for each datagram that it receives from another machine: its answers, and what it
     /// sends unasked. A larger answer is replaced by an error. Sources on the loopback interface are not held to it,
@@ -74,6 +75,11 @@ struct MSGPACKRPC_EXPORT Limits
     int unauthenticatedConnections = 64;
     /// How long one may wait until its token has come and it was decided; then it is closed. Default 10 s.
     std::chrono::milliseconds authenticationTime{10'000};
+    /// How long a connection of a server may be without any traffic, and without a call in work in either direction; then it
+    /// is closed, at the latest after twice this time. Not over standard streams. Negative: for ever. Default 24 h: it gives
+    /// back the places of clients that were forgotten. Whoever only listens, and may hear nothing for so long, connects
+    /// again by itself with Reconnect::Always.
+    std::chrono::milliseconds idleTime{24 * 60 * 60 * 1000};
     /// How long close(), destruction and the end of the application wait for notifications and
     /// answers that are not sent yet. Default 1 s: a last notification arrives, an unreachable peer
     /// does not hold up the exit. Also how long a child process has to end (Client::startProcess()).
@@ -90,7 +96,8 @@ struct MSGPACKRPC_EXPORT Limits
                && a.datagramIdleTime == b.datagramIdleTime
                && a.datagramReplyBytes == b.datagramReplyBytes
                && a.clusterSessions == b.clusterSessions && a.clusterIdleTime == b.clusterIdleTime
-               && a.halfMessageTime == b.halfMessageTime && a.tlsHandshakeTime == b.tlsHandshakeTime
+               && a.halfMessageTime == b.halfMessageTime && a.idleTime == b.idleTime
+               && a.tlsHandshakeTime == b.tlsHandshakeTime
                && a.unauthenticatedConnections == b.unauthenticatedConnections
                && a.authenticationTime == b.authenticationTime && a.closeTime == b.closeTime;
     }

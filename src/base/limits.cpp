@@ -18,11 +18,12 @@ QDebug operator<<(QDebug debug, const Limits &limits)
                     << limits.datagramIdleTime.count() << " ms, datagramReplyBytes "
                     << limits.datagramReplyBytes << ", clusterSessions " << limits.clusterSessions
                     << ", clusterIdleTime " << limits.clusterIdleTime.count()
-                    << " ms, halfMessageTime " << limits.halfMessageTime.count()
-                    << " ms, tlsHandshakeTime " << limits.tlsHandshakeTime.count()
-                    << " ms, unauthenticatedConnections " << limits.unauthenticatedConnections
-                    << ", authenticationTime " << limits.authenticationTime.count()
-                    << " ms, closeTime " << limits.closeTime.count() << " ms)";
+                    << " ms, halfMessageTime " << limits.halfMessageTime.count() << " ms, idleTime "
+                    << limits.idleTime.count() << " ms, tlsHandshakeTime "
+                    << limits.tlsHandshakeTime.count() << " ms, unauthenticatedConnections "
+                    << limits.unauthenticatedConnections << ", authenticationTime "
+                    << limits.authenticationTime.count() << " ms, closeTime "
+                    << limits.closeTime.count() << " ms)";
     return debug;
 }
 

@@ -17,7 +17,10 @@ Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const SessionSettings
       m_dispatcher(dispatcher),
       m_settings(settings),
       m_doorkeeper(settings),
-      m_datagrams(settings.transport.limits, [this](AcceptedSession *session) { end(session); }),
+      m_datagrams(settings.transport.limits.datagramIdleTime,
+                  [this](AcceptedSession *session) { end(session); }),
+      m_streams(settings.transport.limits.idleTime,
+                [this](AcceptedSession *session) { endIdle(session); }),
       m_counters(std::make_shared<Counters>())
 {
     m_doorkeeper.onAccepted = [this](AcceptedSession *session) { open(session); };
@@ -72,7 +75,10 @@ bool Acceptor::listen(std::unique_ptr<Listener> listener, const QUrl &url)
                      [this, from = listener.get()] { onAcceptFailed(*from); });
     QObject::connect(listener.get(), &Listener::handshakeFailed, m_owner,
                      [this] { count(Counters::HandshakeFailed); });
-    listener->setAcceptor([this](std::unique_ptr<QIODevice> device) { accept(std::move(device)); });
+    listener->setAcceptor(
+            [this, keepIdle = listener->keepsIdle()](std::unique_ptr<QIODevice> device) {
+                accept(std::move(device), keepIdle);
+            });
     qCDebug(lcEndpoint).noquote() << "listening at" << listener->url().toString();
     if (m_isPaused)
         listener->setPaused(true);
@@ -113,6 +119,20 @@ void Acceptor::end(Session *session)
     session->close();
     if (guard)
         closed(session);
+}
+
+void Acceptor::endIdle(AcceptedSession *session)
+{
+    qCDebug(lcEndpoint).noquote() << "closing the connection to" << session->peerName()
+                                  << "which was idle for"
+                                  << m_settings.transport.limits.idleTime.count() << "ms";
+    end(session);
+}
+
+void Acceptor::limitsChanged()
+{
+    m_datagrams.timeChanged();
+    m_streams.timeChanged();
 }
 
 void Acceptor::retireListeners()
@@ -165,12 +185,14 @@ void Acceptor::onAcceptFailed(const Listener &listener)
                "this process, probably. It is tried again";
 }
 
-void Acceptor::accept(std::unique_ptr<QIODevice> device)
+void Acceptor::accept(std::unique_ptr<QIODevice> device, bool keepIdle)
 {
     // Sources can be forged: their number is not that of the connections, and no address has a part of it.
     const bool isDatagram = qobject_cast<DatagramDevice *>(device.get()) != nullptr;
     const QPointer<QObject> owner(m_owner);
-    if (isDatagram && (m_doorkeeper.isNeeded() || !m_datagrams.makeRoom()))
+    if (isDatagram
+        && (m_doorkeeper.isNeeded()
+            || !m_datagrams.makeRoom(m_settings.transport.limits.datagramSessions)))
         return;
     // Who has made room was told, and may have ended everything.
     if (!owner || m_listeners.empty())
@@ -184,6 +206,7 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device)
         return;
     }
     SessionPrivate::get(session)->ended = m_counters;
+    session->setKeptIdle(keepIdle || isDatagram);
     session->setTimeout(m_settings.timeout);
     session->setDispatcher(&m_dispatcher);
     session->onClosed([this, session] { closed(session); });
@@ -212,6 +235,8 @@ void Acceptor::open(AcceptedSession *session)
 {
     ++SessionPrivate::get(session)->counters.connectionsOpened;
     m_sessions.append(session);
+    if (!session->isKeptIdle())
+        m_streams.add(session);
     onOpened(session);
 }
 
@@ -243,6 +268,7 @@ void Acceptor::forget(Session *session)
     m_sessions.removeOne(session);
     m_doorkeeper.remove(session);
     m_datagrams.remove(session);
+    m_streams.remove(session);
     const auto host = m_hosts.constFind(session);
     if (host == m_hosts.cend())
         return;

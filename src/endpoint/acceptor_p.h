@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "endpoint/datagramsessions_p.h"
 #include "endpoint/doorkeeper_p.h"
+#include "endpoint/idlesessions_p.h"
 #include "session/acceptedsession_p.h"
 #include "session/sessionsettings_p.h"
 #include "transport/listener_p.h"
@@ -46,6 +46,8 @@ public:
     Counters counters() const;
     /// Datagrams that were dropped.
     quint64 datagramsDropped() const;
+    /// The limits are others.
+    void limitsChanged();
     /// Sends what waits in all sessions, for at most Limits::closeTime together; then closing them does not wait.
     void flushAll();
 
@@ -62,12 +64,13 @@ private:
     void givePlace(const QHostAddress &host) override;
     void passPlace(const QHostAddress &host) override { m_passed = host; }
     void count(Counters::Rejection why) { ++m_counters->connectionsRejectedBy[why]; }
-    void accept(std::unique_ptr<QIODevice> device);
+    void accept(std::unique_ptr<QIODevice> device, bool keepIdle);
     bool fail(const QString &why);
     void onAcceptFailed(const Listener &listener);
     void open(AcceptedSession *session);
     QList<Session *> allSessions() const;
     void end(Session *session);
+    void endIdle(AcceptedSession *session);
     void retireListeners();
     void closed(Session *session);
     void forget(Session *session);
@@ -79,7 +82,8 @@ private:
     std::vector<std::unique_ptr<Listener>> m_listeners;
     QList<Session *> m_sessions;
     Doorkeeper m_doorkeeper; // has those that are not of m_sessions yet
-    DatagramSessions m_datagrams; // those of m_sessions that come of datagrams
+    IdleSessions m_datagrams; // those of m_sessions that come of datagrams
+    IdleSessions m_streams; // the others that may go
     QHash<Session *, QHostAddress> m_hosts; // null where there is no address
     QHash<QHostAddress, int> m_perHost;
     std::optional<QHostAddress> m_passed; // of a connection that comes next and has a place

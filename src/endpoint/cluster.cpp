@@ -38,6 +38,7 @@ ClusterPrivate::ClusterPrivate(Cluster *cluster)
         if (isKnown)
             Q_EMIT q->sessionClosed(session); // may delete this
     };
+    QObject::connect(q, &SessionPool::limitsChanged, q, [this] { acceptor.limitsChanged(); });
     pool->onAsked = [this](Session *session) { m_claimed.remove(session); };
     pool->onGone = [this](Session *session) { sessionGone(session); };
 }

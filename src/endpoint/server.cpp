@@ -102,6 +102,7 @@ void Server::setLimits(const Limits &limits)
     if (d->settings.transport.limits == limits)
         return;
     d->settings.transport.limits = limits;
+    d->acceptor.limitsChanged();
     Q_EMIT limitsChanged();
 }
 

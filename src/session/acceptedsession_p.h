@@ -28,6 +28,15 @@ public:
                 SessionPrivate::get(this)->transportAt(0)->connection();
         return connection != nullptr ? connection->lastHeard() : -1;
     }
+    /// Bytes that have come and gone.
+    quint64 bytesTransferred() const
+    {
+        const Traffic traffic = SessionPrivate::get(this)->transportAt(0)->traffic();
+        return traffic.bytesReceived + traffic.bytesSent;
+    }
+    /// It takes nobody's place, and may be idle for as long as it likes.
+    void setKeptIdle(bool isKept) { m_isKeptIdle = isKept; }
+    bool isKeptIdle() const { return m_isKeptIdle; }
     /// True while something is in work that its peer or this side waits for.
     bool isBusy() const
     {
@@ -43,6 +52,9 @@ public:
         session->flushAndWait(time);
         session->settings.limits.closeTime = std::chrono::milliseconds(0);
     }
+
+private:
+    bool m_isKeptIdle = false;
 };
 
 } // namespace MsgpackRpc

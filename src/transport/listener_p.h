@@ -64,6 +64,8 @@ public:
     void setPlaces(ConnectionPlaces &places) { m_places = &places; }
     /// What accepted connections are like, read for each of them. Must outlive this; before listen().
     void setSettings(const TransportSettings &settings) { m_settings = &settings; }
+    /// True if what it accepts takes no place that others could have.
+    virtual bool keepsIdle() const { return false; }
     /// Datagrams that were dropped; none where there are no datagrams.
     virtual quint64 datagramsDropped() const { return 0; }
 

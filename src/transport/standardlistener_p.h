@@ -17,6 +17,7 @@ public:
     bool listen(const QUrl &url) override;
     /// There is none: nobody else can connect.
     QUrl url() const override { return {}; }
+    bool keepsIdle() const override { return true; }
     void close() override { m_device.reset(); }
     void setPaused(bool paused) override;
 

@@ -71,6 +71,7 @@ void tst_Options::limitsAreFinite()
     QCOMPARE(limits.clusterIdleTime.count(), 60'000);
     QCOMPARE(limits.halfMessageTime.count(), 30'000);
     QCOMPARE(limits.tlsHandshakeTime.count(), 10'000);
+    QCOMPARE(limits.idleTime, std::chrono::hours(24));
 }
 
 void tst_Options::limitsCompare()
@@ -97,6 +98,7 @@ void tst_Options::limitsCompare()
     QVERIFY(differs([](Limits &l) { ++l.clusterIdleTime; }));
     QVERIFY(differs([](Limits &l) { ++l.halfMessageTime; }));
     QVERIFY(differs([](Limits &l) { ++l.tlsHandshakeTime; }));
+    QVERIFY(differs([](Limits &l) { ++l.idleTime; }));
     QVERIFY(differs([](Limits &l) { ++l.closeTime; }));
 }
 

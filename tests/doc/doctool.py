@@ -211,6 +211,8 @@ def facts(root):
     mentions("doc/limits.md", found("include/MsgpackRpc/limits.h",
                                     r"^    (?:qsizetype|int|qint64|std::chrono::milliseconds) (\w+)[ {]"),
              "the limit")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]* \| [^|]* \| [^|]* \| [^|]* \|$", (root / "doc/limits.md").read_text(), re.M)
+    problems += ["doc/limits.md: %s has two rows" % name for name in sorted(set(rows)) if rows.count(name) > 1]
     codes = re.search(r"enum Code \{(.*?)\};", (root / "include/MsgpackRpc/error.h").read_text(), re.S)
     mentions("doc/guide.md", re.findall(r"^\s+(\w+),? ///<", codes.group(1), re.M)[1:], "the error")
     mentions("doc/guide.md", found("src/base/logging.cpp", r'"(msgpackrpc\.\w+)"'), "the category")

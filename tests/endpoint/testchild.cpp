@@ -47,7 +47,18 @@ public Q_SLOTS:
             caller.notify("note", i);
     }
 
+    /// Another way to this process, for whoever leaves it idle for a moment only.
+    QUrl listenForHurried()
+    {
+        MsgpackRpc::Limits limits;
+        limits.idleTime = std::chrono::milliseconds(10);
+        m_server->setLimits(limits);
+        m_server->listen(QUrl(QStringLiteral("tcp://127.0.0.1:0")));
+        return m_server->urls().value(0);
+    }
+
 public:
+    void setServer(MsgpackRpc::Server *server) { m_server = server; }
     Q_INVOKABLE void hang(MsgpackRpc::Responder responder) { m_hanging.append(responder); }
     /// Asks the parent.
     Q_INVOKABLE QFuture<int> back(int x)
@@ -56,6 +67,7 @@ public:
     }
 
 private:
+    MsgpackRpc::Server *m_server = nullptr;
     QList<MsgpackRpc::Responder> m_hanging;
 };
 
@@ -73,7 +85,8 @@ int main(int argc, char *argv[])
         return ::pause();
     }
     Child child;
-    MsgpackRpc::Server server;
+    MsgpackRpc::Server server; // goes first, so that nothing is answered because it is deleted
+    child.setServer(&server);
     if (mode == QLatin1String("stubborn"))
         std::signal(SIGTERM, SIG_IGN);
     else

@@ -39,6 +39,9 @@ private Q_SLOTS:
     void connectionsPerAddress();
     void halfMessage();
     void halfMessageThatGrows();
+    void idle();
+    void idleTimeOfNow();
+    void idleForEver();
     void timeoutWindow_data();
     void timeoutWindow();
     void connectTimeout();
@@ -324,6 +327,86 @@ void tst_Limits::halfMessageThatGrows()
     QCOMPARE(peer.readAll(), QByteArray::fromHex("940101c0ce00100000"));
 }
 
+// Without traffic and work it goes, and the client connects again when it calls.
+void tst_Limits::idle()
+{
+    MsgpackRpc::Testing::Clock clock;
+    Limits limits;
+    limits.idleTime = 10min;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    QList<MsgpackRpc::Responder> working;
+    server->bind("work", [&](MsgpackRpc::Responder responder) { working.append(responder); });
+    Client idle(server->urls().constFirst());
+    Client client(server->urls().constFirst());
+    Client listener(server->urls().constFirst());
+    int heard = 0;
+    listener.bind("note", [&] { ++heard; });
+    auto reply = client.withTimeout(-1ms).call<int>("work");
+    QVERIFY(idle.call("echo", 1).waitForFinished(5s));
+    QTRY_VERIFY(server->sessions().size() == 2 && working.size() == 1);
+    listener.open();
+    QTRY_COMPARE(server->sessions().size(), 3);
+    MsgpackRpc::Session *const listening = server->sessions().constLast();
+    QSignalSpy closed(server.get(), &MsgpackRpc::Server::sessionClosed);
+
+    // What is in work keeps one, what it is notified of the other.
+    for (int minute = 1; minute <= 30; ++minute) {
+        QVERIFY(listening->notify("note"));
+        QTRY_COMPARE(heard, minute);
+        QCOMPARE(closed.size(), minute > 20 ? 1 : closed.size());
+        QVERIFY(minute > 9 || closed.isEmpty());
+        clock.advance(1min);
+    }
+    QTRY_COMPARE(idle.state(), Client::Unconnected);
+    QCOMPARE(client.state(), Client::Connected);
+    QCOMPARE(listener.state(), Client::Connected);
+    QVERIFY(idle.call("echo", 1).waitForFinished(5s));
+    QCOMPARE(idle.counters().connectionsOpened, quint64(2));
+
+    working.constFirst().result(7);
+    QVERIFY(reply.waitForFinished(5s));
+    QCOMPARE(reply.result(), 7);
+    const auto advance = [&] {
+        clock.advance(1min);
+        return server->sessions().isEmpty();
+    };
+    QTRY_VERIFY(advance());
+    QCOMPARE(closed.size(), 4);
+}
+
+void tst_Limits::idleTimeOfNow()
+{
+    MsgpackRpc::Testing::Clock clock;
+    const auto server = serve({}, QUrl("memory:limits"));
+    Client client(QUrl("memory:limits"));
+    QVERIFY(client.call("echo", 1).waitForFinished(5s));
+    clock.advance(23h);
+    QCOMPARE(client.state(), Client::Connected);
+    Limits limits;
+    limits.idleTime = 1s;
+    server->setLimits(limits);
+    clock.advance(2s);
+    QTRY_COMPARE(client.state(), Client::Unconnected);
+    QVERIFY(server->sessions().isEmpty());
+}
+
+void tst_Limits::idleForEver()
+{
+    MsgpackRpc::Testing::Clock clock;
+    Limits limits;
+    limits.idleTime = -1ms;
+    const auto server = serve(limits, QUrl("memory:limits"));
+    Client client(QUrl("memory:limits"));
+    QVERIFY(client.call("echo", 1).waitForFinished(5s));
+    clock.advance(24h * 3650);
+    QVERIFY(client.call("echo", 1).waitForFinished(5s));
+    QCOMPARE(client.counters().connectionsOpened, quint64(1));
+    // From now on it is over.
+    server->setLimits({});
+    clock.advance(48h);
+    QTRY_VERIFY(server->sessions().isEmpty());
+}
+
 void tst_Limits::timeoutWindow_data()
 {
     QTest::addColumn<int>("timeout");
@@ -447,6 +530,8 @@ void tst_Limits::extremes()
     limits.depth = limits.pendingCalls = limits.requestsInWork = count;
     limits.datagramSessions = limits.datagramReplyBytes = limits.clusterSessions = count;
     limits.datagramIdleTime = limits.clusterIdleTime = limits.closeTime = ms;
+    if (time != 0) // with none at all, nobody could stay
+        limits.idleTime = ms;
     if (time > 0) // with none, what comes in two parts ends its connection
         limits.halfMessageTime = limits.tlsHandshakeTime = ms;
     QStringList notes;

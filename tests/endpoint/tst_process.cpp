@@ -43,6 +43,7 @@ private Q_SLOTS:
     void crashes();
     void killed();
     void startsAgain();
+    void idleForEver();
     void closesItsStreams();
     void errorOutput();
     void errorOutputOfNoInterest();
@@ -301,6 +302,22 @@ void tst_Process::startsAgain()
 }
 
 // It lives on, but is of no use.
+// Nobody else waits for the place of who has started a program.
+void tst_Process::idleForEver()
+{
+    Client client;
+    client.startProcess(program);
+    Client hurried(resultOf(client.call<QUrl>("listenForHurried")));
+    const auto pid = resultOf(client.call<qint64>("pid"));
+    for (int i = 0; i < 5; ++i) {
+        QSignalSpy states(&hurried, &Client::stateChanged);
+        QCOMPARE(resultOf(hurried.call<int>("add", i, 1)), i + 1);
+        QTRY_COMPARE(hurried.state(), Client::Unconnected);
+    }
+    QCOMPARE(client.state(), Client::Connected);
+    QCOMPARE(resultOf(client.call<qint64>("pid")), pid);
+}
+
 void tst_Process::closesItsStreams()
 {
     MsgpackRpc::Limits limits;
