@@ -15,6 +15,7 @@
 #include <QtCore/QRegularExpression>
 #include <QtCore/QThread>
 #include <QtCore/QTimer>
+#include <QtNetwork/QSslServer>
 #include <QtNetwork/QTcpServer>
 #include <QtNetwork/QTcpSocket>
 #include <QtTest/QSignalSpy>
@@ -60,6 +61,7 @@ private Q_SLOTS:
     void certificateOfTheClient_data();
     void certificateOfTheClient();
     void certificateInAnotherThread();
+    void serverOfTheUsers();
     void serverWithoutCertificate_data();
     void serverWithoutCertificate();
     void plainClient();
@@ -279,6 +281,44 @@ void tst_Tls::certificateInAnotherThread()
     server->objectDispatcher().unbind("who");
     thread.quit();
     QVERIFY(thread.wait());
+}
+
+// A QSslServer of the program's own: who does not get through its handshake is not offered.
+void tst_Tls::serverOfTheUsers()
+{
+    QSslConfiguration demanding = m_server.trusting(m_authority->certificate());
+    demanding.setPeerVerifyMode(QSslSocket::VerifyPeer);
+    QSslServer encrypted;
+    encrypted.setSslConfiguration(demanding);
+    QVERIFY(encrypted.listen(QHostAddress::LocalHost));
+    Server server;
+    server.bind("add", [](int a, int b) { return a + b; });
+    server.bind("who", [] {
+        return CallContext::current().peerCertificate().subjectInfo(QSslCertificate::CommonName);
+    });
+    QVERIFY(server.listen(&encrypted));
+    QCOMPARE(server.urls().constFirst().scheme(), QStringLiteral("tls"));
+
+    Client stranger(server.urls().constFirst());
+    stranger.setTlsConfiguration(trusting());
+    auto refused = stranger.call<int>("add", 1, 2);
+    QVERIFY(refused.waitForFinished(10s));
+    QVERIFY(refused.error());
+    QTcpSocket plain;
+    plain.connectToHost(QHostAddress::LocalHost, encrypted.serverPort());
+    QVERIFY(plain.waitForConnected(5'000));
+    plain.write("\x94\x00\x01\xa3\x61\x64\x64\x92\x01\x02", 10);
+
+    const TestIdentity ann = m_authority->sign("ann", "DNS:ann");
+    Client client(server.urls().constFirst());
+    client.setTlsConfiguration(ann.trusting(m_authority->certificate()));
+    auto who = client.call<QStringList>("who");
+    QVERIFY(who.waitForFinished(10s));
+    QVERIFY2(!who.error(), qPrintable(who.error().message()));
+    QCOMPARE(who.result(), QStringList("ann"));
+    QCOMPARE(server.sessions().size(), 1);
+    QCOMPARE(server.sessions().constFirst()->peerCertificate(), ann.certificate);
+    QCOMPARE(server.counters().requestsReceived, quint64(1));
 }
 
 void tst_Tls::serverWithoutCertificate_data()
