@@ -107,6 +107,7 @@ class tst_Faults : public QObject
 private Q_SLOTS:
     void initTestCase_data() { addNotifierModes(); }
     void initTestCase();
+    void killedPeer();
     void stoppedPeer();
     void halfClosedByTheClient();
     void halfClosedByTheServer();
@@ -142,6 +143,35 @@ std::unique_ptr<Server> tst_Faults::serve()
     if (!server->listen(QUrl("tcp://127.0.0.1:0")))
         qFatal("%s", qPrintable(server->error().message()));
     return server;
+}
+
+// SIGKILL, with calls that are answered, that are not, and that are not written yet.
+void tst_Faults::killedPeer()
+{
+    const Footprint before;
+    for (int cycle = 0; cycle < 10; ++cycle) {
+        PeerProcess peer;
+        Client client(peer.url());
+        client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 1, 1ms, 1ms});
+        QVERIFY(isServed(client));
+        Tally tally;
+        int calls = 0;
+        for (; calls < 1000; ++calls)
+            tally.watch(this, calls,
+                        calls % 2 == 0 ? client.call("add", 1, 2) : client.call("hang"));
+        QTRY_COMPARE(client.bytesToWrite(), 0);
+        peer.kill();
+        for (; calls < 1100; ++calls)
+            tally.watch(this, calls, client.call("add", 1, 2));
+        QTRY_COMPARE(tally.total(), calls);
+        QVERIFY(tally.eachOnce(calls));
+        QVERIFY(tally.failed.value(Error::ConnectionLost) >= 500);
+        QCOMPARE(tally.succeeded + tally.failed.value(Error::ConnectionLost)
+                         + tally.failed.value(Error::ConnectFailed),
+                 calls);
+        QCOMPARE(client.pendingCalls(), 0);
+    }
+    COMPARE_FOOTPRINT(before);
 }
 
 // SIGSTOP: the calls time out. SIGCONT: what it answers then is for nobody, and it serves on.
@@ -263,7 +293,8 @@ void tst_Faults::resetByTheServerAtEachByte()
 void tst_Faults::oneByteASecond()
 {
     MsgpackRpc::Testing::Clock clock;
-    const auto server = serve();
+    const Footprint before;
+    auto server = serve();
     QTcpSocket peer;
     connectTo(peer, server->urls().constFirst());
     QTRY_COMPARE(server->sessions().size(), 1);
@@ -289,6 +320,9 @@ void tst_Faults::oneByteASecond()
     QVERIFY(server->sessions().isEmpty());
     QVERIFY(clock.elapsed() - began >= 30s);
     QVERIFY(clock.elapsed() - began <= 62s);
+    peer.abort();
+    server.reset();
+    COMPARE_FOOTPRINT(before);
 }
 
 // What waits for it is bounded, who goes on gets an error at once, and all of it is given back.
@@ -398,9 +432,14 @@ void tst_Faults::clockJumps()
 {
     MsgpackRpc::Testing::Clock clock;
     const auto server = serve();
+    MsgpackRpc::Limits limits;
+    limits.idleTime = -1ms; // the one thing that has its time otherwise
+    server->setLimits(limits);
     QList<MsgpackRpc::Responder> working;
     server->bind("work", [&](MsgpackRpc::Responder responder) { working.append(responder); });
     Client client(server->urls().constFirst());
+    QVERIFY(isServed(client));
+    const Footprint before;
     int calls = 0;
     Tally tally;
     for (const auto jump : {std::chrono::milliseconds(24h), std::chrono::milliseconds(24h * 50),
@@ -424,6 +463,7 @@ void tst_Faults::clockJumps()
     tally.watch(this, calls++, client.call("add", 1, 2));
     QTRY_COMPARE(tally.total(), calls);
     QVERIFY(tally.eachOnce(calls));
+    COMPARE_FOOTPRINT(before);
 }
 
 void tst_Faults::restartsUnderLoad()
