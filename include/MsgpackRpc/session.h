@@ -43,6 +43,7 @@ class MSGPACKRPC_EXPORT Session : public QObject, public CallInterface<Session>
             std::chrono::milliseconds timeout READ timeout WRITE setTimeout NOTIFY timeoutChanged)
     Q_PROPERTY(std::chrono::milliseconds connectTimeout READ connectTimeout WRITE setConnectTimeout
                        NOTIFY connectTimeoutChanged)
+    Q_PROPERTY(bool congested READ isCongested NOTIFY congestedChanged)
     Q_PROPERTY(MsgpackRpc::Limits limits READ limits WRITE setLimits NOTIFY limitsChanged)
     Q_PROPERTY(MsgpackRpc::TransportOption transportOption READ transportOption WRITE
                        setTransportOption NOTIFY transportOptionChanged)
@@ -185,6 +186,10 @@ public:
     int requestsInWork() const;
     /// Bytes that wait to be sent.
     qsizetype bytesToWrite() const;
+    /// True while so much waits to be sent, with one transport option, that it would be better to wait: from an eighth of
+    /// Limits::queuedBytes on, until less than a sixteenth is left. More can be called and notified up to that limit. Changes
+    /// before congestedChanged() tells.
+    bool isCongested() const;
     /// Datagrams over `udp://` that were dropped: what came was malformed, over a limit or not to be accepted, or what
     /// was to be sent was not taken by the system. 0 over anything else.
     quint64 datagramsDropped() const;
@@ -203,6 +208,8 @@ Q_SIGNALS:
     void errorOccurred(const MsgpackRpc::Error &error);
     /// \a count notifications were not sent, because of \a error.
     void notificationDropped(int count, const MsgpackRpc::Error &error);
+    /// isCongested() is another: false says that it is time to go on. Every change is told, from the event loop.
+    void congestedChanged(bool isCongested);
     /// url() is another.
     void urlChanged();
     /// timeout() is another.

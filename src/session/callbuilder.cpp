@@ -148,6 +148,7 @@ void CallBuilder::finish(CallState *state)
     m_writer = nullptr;
     m_session->isBuilding = false;
     m_session->enter(state, m_msgid, m_timeout, *m_transport, sequence);
+    m_session->outputGrown(*m_transport);
     m_transport->outputAdded();
 }
 
@@ -164,6 +165,7 @@ bool CallBuilder::finishNotification()
     m_writer = nullptr;
     m_session->isBuilding = false;
     ++m_session->counters.notificationsMade;
+    m_session->outputGrown(*m_transport);
     m_transport->outputAdded();
     return true;
 }

@@ -113,6 +113,7 @@ void Session::setLimits(const Limits &limits)
     if (d->settings.limits == limits)
         return;
     d->settings.limits = limits;
+    d->updateCongestion();
     Q_EMIT limitsChanged();
 }
 
@@ -258,6 +259,11 @@ int Session::pendingCalls() const
 int Session::requestsInWork() const
 {
     return d->requestsInWork();
+}
+
+bool Session::isCongested() const
+{
+    return d->isCongested;
 }
 
 qsizetype Session::bytesToWrite() const

@@ -130,6 +130,22 @@ public:
     QThread *callThread() const override { return q->thread(); }
     void dropped(int count, const Error &error);
     bool flushAndWait(std::chrono::milliseconds time);
+    /// What may wait of Limits::queuedBytes before its sender should wait, and a peer that does not read is not read from.
+    qsizetype backlog() const noexcept { return settings.limits.queuedBytes / 8; }
+    /// To be called when \a transport has more to send.
+    void outputGrown(const Transport &transport)
+    {
+        if (Q_UNLIKELY(transport.queue().size() > backlog()) && !isCongested)
+            setCongested(true);
+    }
+    /// To be called when there is less to send.
+    void outputShrunk()
+    {
+        if (Q_UNLIKELY(isCongested))
+            updateCongestion();
+    }
+    /// To be called when the limit is another.
+    void updateCongestion();
 
     // Answers
     bool canAnswer(const Transport *transport, quint32 generation) const;
@@ -163,6 +179,7 @@ public:
     CallTable calls;
     bool isPassive = false;
     bool isBuilding = false; // a message is being packed
+    bool isCongested = false;
     bool isShutDown = false;
     bool isMsgidSet = false; // by setNextMsgid()
     SessionGate *gate = nullptr; // of an accepted session, until its peer is let in
@@ -182,6 +199,7 @@ private:
     void setState(Session::State next);
     void tellClosed(const Error &why);
     void emitLater(std::function<void()> emitter);
+    void setCongested(bool isNow);
     void unqueue(const Detail::CallState &call);
     static bool isWritten(const Detail::CallState &call, quint64 firstUnsent);
     void watchDeadline(qint64 deadline);

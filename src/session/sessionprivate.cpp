@@ -103,6 +103,7 @@ void SessionPrivate::close(const Error &why)
         if (transport)
             cancelWork(*transport);
     }
+    outputShrunk();
     setState(isPassive ? Session::Closed : Session::Unconnected);
     tellClosed(why);
     countFailed(why, open.size());
@@ -199,6 +200,7 @@ void SessionPrivate::onDeadline()
         watchDeadline(std::max(next, Clock::after(now, Tick)));
     for (const CallTable::Call &call : late)
         unqueue(*call);
+    outputShrunk();
     const Error error(Error::Timeout, QStringLiteral("no answer in time"));
     countFailed(error, late.size());
     // Last, since the callbacks may delete the session.
@@ -209,6 +211,7 @@ void SessionPrivate::cancelCall(Detail::CallState &call)
 {
     const CallTable::Call keep = calls.take(call.msgid);
     unqueue(call);
+    outputShrunk();
     const Error error(Error::Canceled, QStringLiteral("the call was cancelled"));
     countFailed(error, 1);
     call.finishWithError(error, Detail::CallState::Later);
@@ -234,6 +237,25 @@ void SessionPrivate::dropped(int count, const Error &error)
 void SessionPrivate::emitLater(std::function<void()> emitter)
 {
     QMetaObject::invokeMethod(q, std::move(emitter), Qt::QueuedConnection);
+}
+
+void SessionPrivate::setCongested(bool isNow)
+{
+    isCongested = isNow;
+    if (q != nullptr && !isShutDown)
+        emitLater([this, isNow] { Q_EMIT q->congestedChanged(isNow); });
+}
+
+// Only below half of what has made it so: or each message would change it.
+void SessionPrivate::updateCongestion()
+{
+    const bool isNow =
+            std::any_of(m_transports.cbegin(), m_transports.cend(),
+                        [most = isCongested ? backlog() / 2 : backlog()](const auto &transport) {
+                            return transport && transport->queue().size() > most;
+                        });
+    if (isNow != isCongested)
+        setCongested(isNow);
 }
 
 void SessionPrivate::setState(Session::State next)
@@ -289,6 +311,7 @@ void SessionPrivate::connectionLost(Transport &transport, quint64 firstUnsent, c
         transport.reopen();
         emitLater([this, error] { Q_EMIT q->errorOccurred(error); });
     }
+    outputShrunk();
     // Last, since the callbacks may delete the session.
     endCalls(lost, error);
 }
@@ -299,6 +322,7 @@ void SessionPrivate::connectFailed(Transport &transport, const Error &error)
     const auto failed =
             calls.takeIf([&](const Detail::CallState &call) { return call.transport == index; });
     stateChanged(transport);
+    outputShrunk();
     dropped(int(transport.takeDropped() - qsizetype(failed.size())), error);
     emitLater([this, error] { Q_EMIT q->errorOccurred(error); });
     countFailed(error, failed.size());

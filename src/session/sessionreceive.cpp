@@ -12,9 +12,6 @@ namespace MsgpackRpc {
 
 namespace {
 
-// A peer that leaves this part of Limits::queuedBytes unread in answers is not read from; it is again below half of it.
-constexpr qsizetype BacklogPart = 8;
-
 // The answers to one call that is being dispatched. The connection outlives it, whatever user code deletes.
 class ConnectionPort final : public Detail::AnswerPort
 {
@@ -220,12 +217,15 @@ void SessionPrivate::answerAdded(Transport &transport)
         return;
     }
     transport.outputAdded();
-    if (Q_UNLIKELY(transport.queue().size() > settings.limits.queuedBytes / BacklogPart))
-        updateReading(transport);
+    if (Q_LIKELY(transport.queue().size() <= backlog()))
+        return;
+    outputGrown(transport);
+    updateReading(transport);
 }
 
 void SessionPrivate::outputDrained(Transport &transport)
 {
+    outputShrunk();
     if (Q_UNLIKELY(transport.connection()->isReadingPaused()))
         updateReading(transport);
 }
@@ -236,8 +236,8 @@ void SessionPrivate::updateReading(Transport &transport)
     Connection *const connection = transport.connection();
     if (connection == nullptr)
         return;
-    const qsizetype backlog = settings.limits.queuedBytes / BacklogPart;
-    const qsizetype allowed = connection->isReadingPaused() ? backlog / 2 : backlog;
+    // It is read again below half: or each answer would change it.
+    const qsizetype allowed = connection->isReadingPaused() ? backlog() / 2 : backlog();
     const bool pause = hasEnoughWork() || transport.queue().size() > allowed;
     connection->setReadingPaused(pause);
 }

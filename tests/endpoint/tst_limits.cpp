@@ -35,6 +35,8 @@ private Q_SLOTS:
     void pendingCalls();
     void requestsInWork();
     void peerThatReadsNoAnswers();
+    void congestion();
+    void congestionEndsWithTheConnection();
     void connections();
     void connectionsPerAddress();
     void halfMessage();
@@ -246,6 +248,87 @@ void tst_Limits::peerThatReadsNoAnswers()
     };
     QTRY_VERIFY_WITH_TIMEOUT(all(), 30'000);
     QCOMPARE(asked, Requests);
+}
+
+// Whoever sends while it may, and goes on when told to, never meets the limit. Each change is told once, in turn.
+void tst_Limits::congestion()
+{
+    const auto server = serve({}, QUrl("tcp://127.0.0.1:0"));
+    Client client(server->urls().constFirst());
+    Limits limits;
+    limits.queuedBytes = 1'600'000;
+    client.setLimits(limits);
+    constexpr int Notifications = 500;
+    int sent = 0;
+    const auto sendMore = [&] {
+        while (sent < Notifications && !client.isCongested()) {
+            QVERIFY(client.notify("size", QByteArray(20'000, 'x')));
+            QVERIFY(client.bytesToWrite() < 300'000 || client.isCongested());
+            ++sent;
+        }
+    };
+    QSignalSpy changes(&client, &Client::congestedChanged);
+    connect(&client, &Client::congestedChanged, this,
+            [&](bool isCongested) { isCongested ? void() : sendMore(); });
+    sendMore(); // before there is a connection
+    QVERIFY(client.isCongested());
+    QVERIFY(changes.isEmpty());
+    QVERIFY(sent < Notifications);
+    QTRY_COMPARE(sent, Notifications);
+    QTRY_VERIFY(!client.isCongested());
+    QTRY_COMPARE(server->counters().notificationsReceived, quint64(Notifications));
+    QCoreApplication::sendPostedEvents();
+    QVERIFY(changes.size() % 2 == 0);
+    for (qsizetype i = 0; i < changes.size(); ++i)
+        QCOMPARE(changes[i].constFirst().toBool(), i % 2 == 0);
+    QCOMPARE(client.counters().callsFailed(), quint64(0));
+}
+
+// What made it so is gone, by whatever way: the limit, a timeout, the attempt to connect, close().
+void tst_Limits::congestionEndsWithTheConnection()
+{
+    MsgpackRpc::Testing::Clock clock;
+    QTcpServer silent; // accepts, and reads nothing
+    QVERIFY(silent.listen(QHostAddress::LocalHost));
+    silent.pauseAccepting();
+    Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(silent.serverPort())));
+    Limits limits;
+    limits.queuedBytes = 80'000'000;
+    limits.messageBytes = 80'000'000;
+    limits.closeTime = 0ms;
+    client.setLimits(limits);
+    const QByteArray large(20'000'000, 'x');
+    QSignalSpy changes(&client, &Client::congestedChanged);
+
+    QVERIFY(client.notify("size", large));
+    QVERIFY(client.isCongested());
+    QTRY_COMPARE(client.state(), Client::Connected);
+    limits.queuedBytes = 400'000'000;
+    client.setLimits(limits);
+    QVERIFY(!client.isCongested());
+    limits.queuedBytes = 80'000'000;
+    client.setLimits(limits);
+    QVERIFY(client.isCongested());
+    client.close();
+    QVERIFY(!client.isCongested());
+
+    client.setUrl(QUrl("memory:nobody"));
+    client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 3, 1s, 1s});
+    auto late = client.withTimeout(10s).call("size", large);
+    QVERIFY(client.isCongested());
+    late.cancel();
+    QVERIFY(!client.isCongested());
+    late = client.withTimeout(100ms).call("size", large);
+    QVERIFY(client.isCongested());
+    clock.advance(300ms);
+    QVERIFY(!client.isCongested());
+    QVERIFY(client.notify("size", large));
+    QVERIFY(client.isCongested());
+    QTRY_VERIFY_WITH_TIMEOUT((clock.advance(1s), !client.isCongested()), 5'000);
+
+    QTRY_COMPARE(changes.size(), 10);
+    for (qsizetype i = 0; i < changes.size(); ++i)
+        QCOMPARE(changes[i].constFirst().toBool(), i % 2 == 0);
 }
 
 void tst_Limits::connections()
