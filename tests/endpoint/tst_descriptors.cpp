@@ -6,8 +6,10 @@
 #include <MsgpackRpc/Testing>
 
 #include <QtCore/QAbstractEventDispatcher>
+#include <QtCore/QDir>
 #include <QtCore/QFile>
 #include <QtCore/QRegularExpression>
+#include <QtNetwork/QLocalSocket>
 #include <QtNetwork/QTcpSocket>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
@@ -20,6 +22,7 @@
 #endif
 
 using namespace std::chrono_literals;
+using MsgpackRpc::Error;
 using Client = ModeClient;
 using Server = ModeServer;
 
@@ -30,9 +33,14 @@ class tst_Descriptors : public QObject
 private Q_SLOTS:
     void initTestCase_data() { addNotifierModes(); }
     void initTestCase();
+    void acceptingResumes_data();
     void acceptingResumes();
+    void callsEnd_data();
+    void callsEnd();
 
 private:
+    static void addUrls();
+    static std::unique_ptr<QIODevice> connectTo(const QUrl &url);
     void useUp();
     std::vector<std::unique_ptr<QFile>> m_taken;
 };
@@ -49,6 +57,27 @@ void tst_Descriptors::initTestCase()
 #endif
 }
 
+void tst_Descriptors::addUrls()
+{
+    QTest::addColumn<QString>("address");
+    QTest::newRow("tcp") << "tcp://127.0.0.1:0";
+    QTest::newRow("local") << "local:" + QDir::tempPath() + "/tst_descriptors";
+}
+
+std::unique_ptr<QIODevice> tst_Descriptors::connectTo(const QUrl &url)
+{
+    if (url.scheme() == "tcp") {
+        auto socket = std::make_unique<QTcpSocket>();
+        socket->connectToHost("127.0.0.1", quint16(url.port()));
+        socket->waitForConnected();
+        return socket;
+    }
+    auto socket = std::make_unique<QLocalSocket>();
+    socket->connectToServer(url.path());
+    socket->waitForConnected();
+    return socket;
+}
+
 // Takes every descriptor that is left.
 void tst_Descriptors::useUp()
 {
@@ -60,23 +89,30 @@ void tst_Descriptors::useUp()
     }
 }
 
+void tst_Descriptors::acceptingResumes_data()
+{
+    addUrls();
+}
+
 void tst_Descriptors::acceptingResumes()
 {
+    QFETCH(const QString, address);
     MsgpackRpc::Testing::Clock clock;
     Server server;
     server.bind("add", [](int a, int b) { return a + b; });
-    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    QVERIFY(server.listen(QUrl(address)));
     const QUrl url = server.urls().constFirst();
+    const QString scheme = url.scheme();
     Client client(url);
     QVERIFY(client.call<int>("add", 0, 0).waitForFinished(5s));
     QSignalSpy opened(&server, &Server::sessionOpened);
 
-    QTcpSocket waiting; // connected by the system, which waits for somebody to accept it
-    waiting.connectToHost("127.0.0.1", quint16(url.port()));
-    QVERIFY(waiting.waitForConnected());
+    // Connected by the system, which waits for somebody to accept it.
+    const std::unique_ptr<QIODevice> waiting = connectTo(url);
+    QVERIFY(waiting->isOpen());
     useUp();
-    QTest::ignoreMessage(QtWarningMsg,
-                         QRegularExpression("cannot accept a connection at tcp.*no descriptors"));
+    QTest::ignoreMessage(QtWarningMsg, QRegularExpression("cannot accept a connection at " + scheme
+                                                          + ".*no descriptors"));
 
     // Sessions go on, and nothing spins: what wakes the event loop is what this test does.
     int wakes = 0;
@@ -92,19 +128,57 @@ void tst_Descriptors::acceptingResumes()
     QVERIFY2(wakes < 300, qPrintable(QString::number(wakes)));
 
     // Still none left: it tries again, and rests again.
-    QTest::ignoreMessage(QtWarningMsg, QRegularExpression("cannot accept a connection at tcp"));
+    QTest::ignoreMessage(QtWarningMsg,
+                         QRegularExpression("cannot accept a connection at " + scheme));
     clock.advance(250ms);
     QVERIFY(opened.isEmpty());
 
     m_taken.clear();
     clock.advance(250ms);
     QTRY_COMPARE(opened.size(), 1);
-    waiting.write(QByteArray::fromHex("94000aa36164649201"
-                                      "02"));
-    QTRY_COMPARE(waiting.bytesAvailable(), 5);
-    QCOMPARE(waiting.readAll().toHex(), QByteArray("94010ac003"));
+    waiting->write(QByteArray::fromHex("94000aa36164649201"
+                                       "02"));
+    QTRY_COMPARE(waiting->bytesAvailable(), 5);
+    QCOMPARE(waiting->readAll().toHex(), QByteArray("94010ac003"));
     auto reply = client.call<int>("add", 20, 22);
     QVERIFY(reply.waitForFinished(5s));
+    QCOMPARE(reply.result(), 42);
+}
+
+void tst_Descriptors::callsEnd_data()
+{
+    addUrls();
+    QTest::newRow("process") << QString();
+}
+
+// A client that cannot connect for want of a descriptor says so, and can when there is one.
+void tst_Descriptors::callsEnd()
+{
+    QFETCH(const QString, address);
+    Server server;
+    server.bind("add", [](int a, int b) { return a + b; });
+    Client client;
+    client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 1, 1ms, 1ms});
+    if (!address.isEmpty()) {
+        QVERIFY(server.listen(QUrl(address)));
+        client.setUrl(server.urls().constFirst());
+    }
+    QCoreApplication::processEvents();
+    useUp();
+    if (address.isEmpty())
+        client.startProcess(QStringLiteral(TESTCHILD));
+    for (int i = 0; i < 3; ++i) {
+        auto reply = client.call<int>("add", i, 1);
+        QVERIFY(reply.waitForFinished(5s));
+        QVERIFY2(reply.error().code() == Error::ConnectFailed
+                         || reply.error().code() == Error::NotConnectable,
+                 qPrintable(reply.error().message()));
+        QCOMPARE(client.pendingCalls(), 0);
+    }
+    m_taken.clear();
+    auto reply = client.call<int>("add", 20, 22);
+    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY2(!reply.error(), qPrintable(reply.error().message()));
     QCOMPARE(reply.result(), 42);
 }
 
