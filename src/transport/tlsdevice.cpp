@@ -24,6 +24,7 @@ TlsDevice::TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer)
     m_socket->setReadBufferSize(ReadBuffer);
     connect(m_socket.get(), &QIODevice::channelReadyRead, this, &QIODevice::readyRead);
     connect(m_socket.get(), &QSslSocket::encryptedBytesWritten, this, &TlsDevice::onWritten);
+    connect(m_socket.get(), &QAbstractSocket::errorOccurred, this, &TlsDevice::onError);
     connect(m_socket.get(), &QAbstractSocket::disconnected, this, &TlsDevice::onDisconnected);
     if (m_plain != nullptr)
         connect(m_plain, &QIODevice::channelReadyRead, this, &TlsDevice::onEncryptedData);
@@ -95,11 +96,18 @@ void TlsDevice::onWritten()
         Q_EMIT bytesWritten(std::exchange(m_untold, 0));
 }
 
+// The first says why: an alert of the peer's is followed by the end that it tells of.
+void TlsDevice::onError()
+{
+    if (m_reason.isEmpty())
+        m_reason = m_socket->errorString();
+}
+
 void TlsDevice::onDisconnected()
 {
     if (!isOpen())
         return;
-    setErrorString(m_socket->errorString());
+    setErrorString(m_reason.isEmpty() ? m_socket->errorString() : m_reason);
     Q_EMIT readChannelFinished();
 }
 

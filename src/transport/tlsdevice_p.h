@@ -40,12 +40,14 @@ protected:
 private:
     void onEncryptedData();
     void onWritten();
+    void onError();
     void onDisconnected();
 
     std::unique_ptr<QSslSocket> m_socket;
     Address m_peer;
     QIODevice *m_plain; // of m_socket: what brings its encrypted bytes
     qint64 m_untold = 0; // bytes written that bytesWritten() has not told of
+    QString m_reason; // of the end
 };
 
 } // namespace MsgpackRpc

@@ -13,21 +13,36 @@
 
 namespace MsgpackRpc {
 
+namespace {
+
+QSslConfiguration forServer(QSslConfiguration configuration)
+{
+    // Otherwise a certificate would be asked for and not verified, and so be no identity.
+    if (configuration.peerVerifyMode() == QSslSocket::AutoVerifyPeer)
+        configuration.setPeerVerifyMode(QSslSocket::VerifyNone);
+    // So that a client whose certificate is not accepted is told by an alert, rather than just cut off.
+    const bool isDemanded = configuration.peerVerifyMode() == QSslSocket::VerifyPeer;
+    configuration.setHandshakeMustInterruptOnError(isDemanded);
+    configuration.setMissingCertificateIsFatal(isDemanded);
+    return configuration;
+}
+
+} // namespace
+
 TlsHandshake::TlsHandshake(std::unique_ptr<QSslSocket> socket,
                            const QSslConfiguration &configuration)
     : m_socket(std::move(socket)),
       m_peer(m_socket->peerAddress(), m_socket->peerPort()),
       m_timer([this] { end(QStringLiteral("it was not done in time")); })
 {
-    m_socket->setSslConfiguration(configuration);
-    // Otherwise a certificate would be asked for and not verified, and so be no identity.
-    if (configuration.peerVerifyMode() == QSslSocket::AutoVerifyPeer)
-        m_socket->setPeerVerifyMode(QSslSocket::VerifyNone);
+    m_socket->setSslConfiguration(forServer(configuration));
     connect(m_socket.get(), &QIODevice::readyRead, this, &TlsHandshake::onReadyRead);
     connect(m_socket.get(), &QAbstractSocket::errorOccurred, this, &TlsHandshake::onError);
     connect(m_socket.get(), &QSslSocket::encrypted, this, [this] { end({}); });
     connect(m_socket.get(), &QSslSocket::sslErrors, this,
             [this](const QList<QSslError> &errors) { m_problems = Tls::texts(errors); });
+    connect(m_socket.get(), &QSslSocket::handshakeInterruptedOnError, this,
+            [this](const QSslError &error) { m_problems = Tls::texts({error}); });
 }
 
 TlsHandshake::~TlsHandshake()
