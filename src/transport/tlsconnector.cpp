@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/tlsconnector_p.h"
 
+#include "base/clock_p.h"
 #include "transport/tls_p.h"
 #include "transport/tlsdevice_p.h"
 #include "transport/transport_p.h"
@@ -38,7 +39,7 @@ bool TlsConnector::waitForConnected(std::chrono::milliseconds time)
     if (!m_isUsable || !m_socket
         || (m_socket->state() == QAbstractSocket::HostLookupState
             && m_url.host() != QLatin1String("localhost"))
-        || !m_socket->waitForEncrypted(int(time.count())))
+        || !m_socket->waitForEncrypted(waitingTime(time)))
         return false;
     onEncrypted();
     return true;

@@ -29,6 +29,7 @@ TlsDevice::TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer)
     if (m_plain != nullptr)
         connect(m_plain, &QIODevice::channelReadyRead, this, &TlsDevice::onEncryptedData);
     open(ReadWrite | Unbuffered);
+    m_isAwaited = bytesToWrite() > 0;
     // What had ended before, nobody says again.
     if (m_socket->state() != QAbstractSocket::ConnectedState)
         QMetaObject::invokeMethod(this, &TlsDevice::onDisconnected, Qt::QueuedConnection);
@@ -74,8 +75,10 @@ qint64 TlsDevice::readData(char *data, qint64 maxSize)
 
 qint64 TlsDevice::writeData(const char *data, qint64 size)
 {
-    if (bytesToWrite() > 0)
+    if (bytesToWrite() > 0) {
+        m_isAwaited = true;
         return 0;
+    }
     const qint64 written = m_socket->write(data, size);
     m_socket->flush();
     if (written > 0 && bytesToWrite() > 0)
@@ -92,7 +95,7 @@ void TlsDevice::onEncryptedData()
 
 void TlsDevice::onWritten()
 {
-    if (m_untold > 0 && bytesToWrite() == 0)
+    if (bytesToWrite() == 0 && (std::exchange(m_isAwaited, false) || m_untold > 0))
         Q_EMIT bytesWritten(std::exchange(m_untold, 0));
 }
 

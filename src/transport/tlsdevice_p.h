@@ -47,6 +47,7 @@ private:
     Address m_peer;
     QIODevice *m_plain; // of m_socket: what brings its encrypted bytes
     qint64 m_untold = 0; // bytes written that bytesWritten() has not told of
+    bool m_isAwaited = false; // somebody may wait for what was there before, as of the handshake
     QString m_reason; // of the end
 };
 

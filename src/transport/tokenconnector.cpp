@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/tokenconnector_p.h"
 
+#include "base/clock_p.h"
 #include "transport/datagramdevice_p.h"
 #include "transport/transport_p.h"
 
@@ -55,8 +56,13 @@ bool TokenConnector::waitForConnected(std::chrono::milliseconds time)
         return false;
     while (!m_hasEnded && m_device) {
         const auto left = time.count() - timer.elapsed();
-        if (left <= 0 || !m_device->waitForReadyRead(int(left)))
+        if (left <= 0)
             return false;
+        const int most = waitingTime(std::chrono::milliseconds(left));
+        if (m_request.isEmpty() ? !m_device->waitForReadyRead(most)
+                                : !m_device->waitForBytesWritten(most))
+            return false;
+        sendToken();
         readAnswer();
     }
     return m_isAccepted;
@@ -76,12 +82,23 @@ void TokenConnector::onConnected()
     auto *const socket = qobject_cast<QAbstractSocket *>(device);
     if (socket != nullptr)
         connect(socket, &QAbstractSocket::disconnected, this, &TokenConnector::onClosed);
-    if (device->write(m_request) != m_request.size())
-        return fail(QStringLiteral("the token could not be sent: %1").arg(device->errorString()));
-    if (socket != nullptr)
-        socket->flush();
+    connect(device, &QIODevice::bytesWritten, this, &TokenConnector::sendToken);
+    sendToken();
     // What has come already, nobody says again.
     QMetaObject::invokeMethod(this, &TokenConnector::readAnswer, Qt::QueuedConnection);
+}
+
+// A device that has something of its own to send first, as one that encrypts has, takes it later.
+void TokenConnector::sendToken()
+{
+    if (m_hasEnded || !m_device || m_request.isEmpty())
+        return;
+    const qint64 written = m_device->write(m_request);
+    if (written < 0)
+        return fail(QStringLiteral("the token could not be sent: %1").arg(m_device->errorString()));
+    m_request.remove(0, qsizetype(written));
+    if (auto *const socket = qobject_cast<QAbstractSocket *>(m_device.get()))
+        socket->flush();
 }
 
 // Byte by byte: what follows the answer is the connection's.

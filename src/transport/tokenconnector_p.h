@@ -28,6 +28,7 @@ public:
 
 private:
     void onConnected();
+    void sendToken();
     void readAnswer();
     void onClosed();
     void failClosed();
@@ -37,7 +38,7 @@ private:
 
     std::unique_ptr<Connector> m_connector;
     QString m_peerName;
-    QByteArray m_request;
+    QByteArray m_request; // what is left of it
     QByteArray m_answer; // as much as has come
     Scanner m_scanner;
     bool m_isUsable = true;

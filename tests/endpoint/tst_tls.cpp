@@ -21,6 +21,7 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <atomic>
 #include <optional>
 
 using namespace std::chrono_literals;
@@ -79,6 +80,9 @@ private Q_SLOTS:
     void nestedEventLoops();
     void peerThatDoesNotRead();
     void lastNotification();
+    void withoutTickets();
+    void onlyNotification_data();
+    void onlyNotification();
     void serverRestart();
     void deletedInTheMiddle_data();
     void deletedInTheMiddle();
@@ -629,6 +633,67 @@ void tst_Tls::lastNotification()
         client->close();
     }
     QTRY_COMPARE(m_notified, 100);
+}
+
+// A server that says nothing after the handshake: what was to be sent while its end was not sent yet goes by itself.
+void tst_Tls::withoutTickets()
+{
+    QSslConfiguration silent = m_server.trusting(m_authority->certificate());
+    silent.setSslOption(QSsl::SslOptionDisableSessionTickets, true);
+    silent.setSslOption(QSsl::SslOptionDisableSessionPersistence, true);
+    const auto server = serve(silent);
+    for (int i = 0; i < 20; ++i) {
+        const auto client = connectTo(*server);
+        auto reply = client->call<int>("add", i, 1);
+        QVERIFY(reply.waitForFinished(5s));
+        QCOMPARE(reply.result(), i + 1);
+    }
+}
+
+void tst_Tls::onlyNotification_data()
+{
+    QTest::addColumn<QString>("address");
+    QTest::addColumn<QByteArray>("token");
+    QTest::newRow("tls") << "tls://127.0.0.1:0" << QByteArray();
+    QTest::newRow("tls, with a token") << "tls://127.0.0.1:0" << QByteArray("secret");
+    QTest::newRow("tcp, with a token") << "tcp://127.0.0.1:0" << QByteArray("secret");
+}
+
+// A client that goes before an event loop has run: it connects, and is let in, while its end waits.
+void tst_Tls::onlyNotification()
+{
+    QFETCH(const QString, address);
+    QFETCH(const QByteArray, token);
+    QThread thread;
+    QObject there;
+    there.moveToThread(&thread);
+    thread.start();
+    std::atomic<int> heard{0};
+    std::unique_ptr<Server> server;
+    QUrl url;
+    QMetaObject::invokeMethod(
+            &there,
+            [&] {
+                server = std::make_unique<Server>();
+                server->bind("note", [&] { ++heard; });
+                server->setTlsConfiguration(m_server.trusting(m_authority->certificate()));
+                server->setToken(token);
+                if (server->listen(QUrl(address)))
+                    url = server->urls().constFirst();
+            },
+            Qt::BlockingQueuedConnection);
+    QVERIFY(!url.isEmpty());
+    {
+        Client client(url);
+        client.setTlsConfiguration(trusting());
+        client.setToken(token);
+        QVERIFY(client.notify("note"));
+    }
+    QTRY_COMPARE(heard.load(), 1);
+    QMetaObject::invokeMethod(
+            &there, [&] { server.reset(); }, Qt::BlockingQueuedConnection);
+    thread.quit();
+    QVERIFY(thread.wait(10'000));
 }
 
 void tst_Tls::serverRestart()
