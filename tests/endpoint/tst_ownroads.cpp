@@ -32,6 +32,7 @@ class tst_OwnRoads : public QObject
 private Q_SLOTS:
     void device_data();
     void device();
+    void onlyNotification();
     void bothEndsAreDevices();
     void ends_data();
     void ends();
@@ -129,6 +130,23 @@ void tst_OwnRoads::device()
     }
     QVERIFY(!device->isOpen()); // it was the session's to close, and not to delete
     QTRY_VERIFY(server.sessions().isEmpty());
+}
+
+// A client that goes before an event loop has run.
+void tst_OwnRoads::onlyNotification()
+{
+    SocketPair sockets;
+    Client heard;
+    int notified = 0;
+    heard.bind("note", [&] { ++notified; });
+    QVERIFY(heard.setDevice(sockets.far.get()));
+    heard.open();
+    {
+        Client client;
+        QVERIFY(client.setDevice(sockets.near.get()));
+        QVERIFY(client.notify("note"));
+    }
+    QTRY_COMPARE(notified, 1);
 }
 
 // Sessions are symmetric: what comes first may come from the other side.
