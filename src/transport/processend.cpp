@@ -93,7 +93,7 @@ void ProcessEnd::endNow()
 {
     m_timer.stop();
     while (m_process->state() != QProcess::NotRunning) {
-        if (m_process->waitForFinished(int(timeOfStep().count())))
+        if (m_process->waitForFinished(waitingTime(timeOfStep())))
             break;
         if (m_step == Killed)
             break; // the system has it

@@ -50,6 +50,7 @@ private Q_SLOTS:
     void straysDoNotHurt();
     void closeEndsIt_data();
     void closeEndsIt();
+    void muchTimeToEnd();
     void deletedInItsOwnCallback();
     void deletedWhileStarting();
     void closedWhileTheLoopRuns();
@@ -423,6 +424,23 @@ void tst_Process::closeEndsIt()
     // And again.
     client.startProcess(program);
     QCOMPARE(resultOf(client.call<int>("add", 1, 2)), 3);
+}
+
+// A patience that no wait of Qt's takes is not none at all: the child ends of itself.
+void tst_Process::muchTimeToEnd()
+{
+    Client client;
+    MsgpackRpc::Limits limits;
+    limits.closeTime = std::chrono::milliseconds(qint64(1) << 33);
+    client.setLimits(limits);
+    QList<QProcess::ExitStatus> ends;
+    connect(&client, &Client::processFinished, this,
+            [&](int, QProcess::ExitStatus status) { ends.append(status); });
+    client.startProcess(program);
+    QCOMPARE(resultOf(client.call<int>("add", 1, 2)), 3);
+    client.close(); // outside of any event loop
+    QTRY_COMPARE(ends.size(), 1);
+    QCOMPARE(ends.constFirst(), QProcess::NormalExit);
 }
 
 void tst_Process::deletedInItsOwnCallback()
