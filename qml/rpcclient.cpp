@@ -12,6 +12,9 @@
 #include <QtQml/QQmlEngine>
 #include <QtQml/QQmlInfo>
 
+#include <algorithm>
+#include <limits>
+
 namespace MsgpackRpc {
 
 namespace {
@@ -21,6 +24,12 @@ QList<RpcClient *> &sharers()
 {
     static thread_local QList<RpcClient *> clients;
     return clients;
+}
+
+// A client of C++ may have a time that QML has no number for.
+int toInt(std::chrono::milliseconds time)
+{
+    return int(std::clamp<qint64>(time.count(), -1, std::numeric_limits<int>::max()));
 }
 
 } // namespace
@@ -136,7 +145,7 @@ void RpcClient::setUrl(const QUrl &url)
 
 int RpcClient::timeout() const
 {
-    return m_timeout ? *m_timeout : m_session ? int(m_session->timeout().count()) : -1;
+    return m_timeout ? *m_timeout : m_session ? toInt(m_session->timeout()) : -1;
 }
 
 void RpcClient::setTimeout(int timeout)
@@ -149,7 +158,7 @@ void RpcClient::setTimeout(int timeout)
 
 int RpcClient::connectTimeout() const
 {
-    return m_session ? int(m_session->connectTimeout().count()) : -1;
+    return m_session ? toInt(m_session->connectTimeout()) : -1;
 }
 
 void RpcClient::setConnectTimeout(int timeout)

@@ -23,6 +23,7 @@ private Q_SLOTS:
     void engineGoesWhileServing();
     void twoEngines();
     void clientOfCppOutlivesQml();
+    void timesOfCpp();
 
 private:
     std::unique_ptr<MsgpackRpc::Server> m_server;
@@ -174,6 +175,20 @@ void tst_Engine::clientOfCppOutlivesQml()
     m_server->sessions().constLast()->call<QString>("version").then(
             this, [&](const QString &text) { version = text; });
     QTRY_COMPARE(version, QStringLiteral("1.2"));
+}
+
+// Those that are no int are the nearest one.
+void tst_Engine::timesOfCpp()
+{
+    MsgpackRpc::Client client(QUrl(QStringLiteral("memory:engine")));
+    client.setTimeout(std::chrono::milliseconds(qint64(1) << 32));
+    client.setConnectTimeout(std::chrono::milliseconds::min());
+    QQmlEngine engine;
+    const std::unique_ptr<QObject> root = create(engine);
+    auto *const qmlClient = root->property("client").value<QObject *>();
+    qmlClient->setProperty("source", QVariant::fromValue<QObject *>(&client));
+    QCOMPARE(qmlClient->property("timeout").toInt(), std::numeric_limits<int>::max());
+    QCOMPARE(qmlClient->property("connectTimeout").toInt(), -1);
 }
 
 QTEST_GUILESS_MAIN(tst_Engine)
