@@ -37,6 +37,8 @@ private Q_SLOTS:
     void peerThatReadsNoAnswers();
     void congestion();
     void congestionEndsWithTheConnection();
+    void congestionAndDeleted_data();
+    void congestionAndDeleted();
     void connections();
     void connectionsPerAddress();
     void halfMessage();
@@ -44,6 +46,8 @@ private Q_SLOTS:
     void idle();
     void idleTimeOfNow();
     void idleForEver();
+    void idleAndDeleted_data();
+    void idleAndDeleted();
     void timeoutWindow_data();
     void timeoutWindow();
     void connectTimeout();
@@ -331,6 +335,54 @@ void tst_Limits::congestionEndsWithTheConnection()
         QCOMPARE(changes[i].constFirst().toBool(), i % 2 == 0);
 }
 
+void tst_Limits::congestionAndDeleted_data()
+{
+    QTest::addColumn<QByteArray>("what");
+    QTest::addColumn<bool>("when");
+    for (const char *what : {"client", "server", "close", "limits", "url"}) {
+        QTest::addRow("%s, when congested", what) << QByteArray(what) << true;
+        QTest::addRow("%s, when not any more", what) << QByteArray(what) << false;
+    }
+}
+
+// Whoever is told may do anything; each call ends once.
+void tst_Limits::congestionAndDeleted()
+{
+    QFETCH(const QByteArray, what);
+    QFETCH(const bool, when);
+    auto server = serve({}, QUrl("tcp://127.0.0.1:0"));
+    auto client = std::make_unique<Client>(server->urls().constFirst());
+    client->setReconnect({MsgpackRpc::Reconnect::OnDemand, 1, 1ms, 1ms});
+    int changes = 0;
+    connect(client.get(), &Client::congestedChanged, this, [&](bool isCongested) {
+        ++changes;
+        if (isCongested != when)
+            return;
+        if (what == "client")
+            client.reset();
+        else if (what == "server")
+            server.reset();
+        else if (what == "close")
+            client->close();
+        else if (what == "limits")
+            client->setLimits({});
+        else
+            client->setUrl(QUrl("tcp://127.0.0.1:1"));
+    });
+    Limits limits;
+    limits.queuedBytes = 800'000;
+    client->setLimits(limits);
+    constexpr int Calls = 20;
+    int ended = 0;
+    for (int i = 0; i < Calls; ++i) {
+        client->call("size", QByteArray(30'000, 'x'))
+                .then(this, [&] { ++ended; })
+                .onError(this, [&] { ++ended; });
+    }
+    QTRY_COMPARE(ended, Calls);
+    QTRY_VERIFY(changes > 0 && (!client || !client->isCongested()));
+}
+
 void tst_Limits::connections()
 {
     Limits limits;
@@ -488,6 +540,58 @@ void tst_Limits::idleForEver()
     server->setLimits({});
     clock.advance(48h);
     QTRY_VERIFY(server->sessions().isEmpty());
+}
+
+void tst_Limits::idleAndDeleted_data()
+{
+    QTest::addColumn<QByteArray>("what");
+    for (const char *what : {"server", "close", "session", "others", "limits", "nothing"})
+        QTest::newRow(what) << QByteArray(what);
+}
+
+// Who hears of one that was idle may do anything. All of them go, each is told of once.
+void tst_Limits::idleAndDeleted()
+{
+    QFETCH(const QByteArray, what);
+    MsgpackRpc::Testing::Clock clock;
+    Limits limits;
+    limits.idleTime = 1s;
+    auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 5; ++i) {
+        clients.push_back(std::make_unique<Client>(server->urls().constFirst()));
+        QVERIFY(clients.back()->call("echo", 1).waitForFinished(5s));
+    }
+    QSet<MsgpackRpc::Session *> told;
+    int count = 0;
+    connect(server.get(), &Server::sessionClosed, this, [&](MsgpackRpc::Session *session) {
+        ++count;
+        told.insert(session);
+        if (what == "server")
+            server.reset();
+        else if (what == "close")
+            server->close();
+        else if (what == "session")
+            delete session;
+        else if (what == "others" && count == 1)
+            qDeleteAll(server->sessions());
+        else if (what == "limits")
+            server->setLimits(count % 2 == 0 ? limits : Limits());
+    });
+    const auto areAllGone = [&] {
+        clock.advance(1s);
+        return std::all_of(clients.cbegin(), clients.cend(), [](const auto &client) {
+            return client->state() == Client::Unconnected;
+        });
+    };
+    if (what == "limits") { // raised for a time, and so on
+        QTRY_VERIFY_WITH_TIMEOUT((clock.advance(24h), areAllGone()), 10'000);
+    } else {
+        QTRY_VERIFY(areAllGone());
+    }
+    QCOMPARE(told.size(), count);
+    QVERIFY(what == "server" || server->sessions().isEmpty());
+    QCOMPARE(count, what == "server" || what == "others" ? 1 : 5);
 }
 
 void tst_Limits::timeoutWindow_data()
