@@ -16,10 +16,13 @@ namespace MsgpackRpc {
 
 namespace {
 
+// What a peer may send until it has answered: whoever sends without end is not listened to without end.
+constexpr qsizetype MostBeforeAnswer = 64 * 1024;
+
 Limits answerLimits()
 {
     Limits limits;
-    limits.messageBytes = 64 * 1024;
+    limits.messageBytes = MostBeforeAnswer;
     limits.depth = 16;
     return limits;
 }
@@ -116,6 +119,12 @@ void TokenConnector::readAnswer()
 
 bool TokenConnector::takeByte(char byte)
 {
+    if (++m_received > MostBeforeAnswer) {
+        fail(QStringLiteral("%1 sends %2 bytes and no answer to the token")
+                     .arg(m_peerName)
+                     .arg(MostBeforeAnswer));
+        return false;
+    }
     m_answer.append(byte);
     const char *pos = m_answer.constData() + m_answer.size() - 1;
     const Scanner::Result result = m_scanner.scan(pos, pos + 1);

@@ -40,6 +40,7 @@ private:
     QString m_peerName;
     QByteArray m_request; // what is left of it
     QByteArray m_answer; // as much as has come
+    qsizetype m_received = 0; // bytes
     Scanner m_scanner;
     bool m_isUsable = true;
     bool m_hasEnded = false;

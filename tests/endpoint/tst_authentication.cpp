@@ -48,6 +48,7 @@ class tst_Authentication : public QObject
     Q_OBJECT
 
 private Q_SLOTS:
+    void floodInsteadOfAnAnswer();
     void initTestCase_data() { addNotifierModes(); }
     void init() { m_notes = 0; }
     void rightToken_data();
@@ -795,6 +796,23 @@ void tst_Authentication::lastNotification()
             client.notify("note");
     }
     QTRY_COMPARE(m_notes, 100);
+}
+
+// A server that sends without end, and does not answer the token, is not listened to without end.
+void tst_Authentication::floodInsteadOfAnAnswer()
+{
+    QTcpServer flood;
+    QVERIFY(flood.listen(QHostAddress::LocalHost));
+    connect(&flood, &QTcpServer::newConnection, this, [&] {
+        flood.nextPendingConnection()->write(QByteArray::fromHex("9302a17890").repeated(1'000'000));
+    });
+    Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(flood.serverPort())));
+    client.setToken("secret");
+    client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 1, 1ms, 1ms});
+    auto reply = client.call("add", 1, 2);
+    QTRY_VERIFY(reply.isFinished());
+    QVERIFY2(reply.error().message().contains("no answer to the token"),
+             qPrintable(reply.error().message()));
 }
 
 QTEST_GUILESS_MAIN(tst_Authentication)
