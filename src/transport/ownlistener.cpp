@@ -20,6 +20,8 @@ namespace MsgpackRpc {
 
 namespace {
 
+constexpr qint64 ReadBuffer = 256 * 1024;
+
 #ifdef Q_OS_UNIX
 
 // A plain local socket that nothing was read from goes on as one of ours, which is heard of in nested event loops too.
@@ -54,7 +56,8 @@ void OwnListener::setPaused(bool paused)
 {
     m_isPaused = paused;
     pauseServer(paused);
-    takePending();
+    // From the event loop: who is told of a new session may delete whoever has called this.
+    QMetaObject::invokeMethod(this, &OwnListener::takePending, Qt::QueuedConnection);
 }
 
 // Whoever gets one may delete this, or pause it.
@@ -119,6 +122,8 @@ std::unique_ptr<QIODevice> OwnTcpListener::next()
         const Address peer(socket->peerAddress(), socket->peerPort());
         return std::make_unique<TlsDevice>(std::unique_ptr<QSslSocket>(encrypted), peer);
     }
+    // Or it would read without end while its session does not.
+    socket->setReadBufferSize(ReadBuffer);
     return std::unique_ptr<QIODevice>(socket);
 }
 
@@ -168,10 +173,12 @@ std::unique_ptr<QIODevice> OwnLocalListener::next()
         return nullptr;
     socket->setParent(nullptr);
     std::unique_ptr<QIODevice> device = asOurs(*socket);
-    if (device)
+    if (device) {
         delete socket; // at once: it would read what is for ours
-    else
+    } else {
+        socket->setReadBufferSize(ReadBuffer);
         device.reset(socket);
+    }
     device->setObjectName(url().toString());
     return device;
 }

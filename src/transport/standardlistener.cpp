@@ -27,7 +27,7 @@ bool StandardListener::listen(const QUrl &)
 void StandardListener::setPaused(bool paused)
 {
     m_isPaused = paused;
-    accept();
+    QMetaObject::invokeMethod(this, &StandardListener::accept, Qt::QueuedConnection);
 }
 
 void StandardListener::accept()

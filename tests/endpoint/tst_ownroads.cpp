@@ -51,6 +51,9 @@ private Q_SLOTS:
     void paused();
     void pausedLocalServer();
     void ownSockets();
+    void goneWhileAcceptingResumes_data();
+    void goneWhileAcceptingResumes();
+    void heldBack();
     void closeLeavesTheServer();
     void waitingConnections();
 };
@@ -527,6 +530,76 @@ void tst_OwnRoads::ownSockets()
     Client client(server.urls().constFirst());
     QCOMPARE(sumOf(client), 3);
     QCOMPARE(picky.made, 1);
+}
+
+void tst_OwnRoads::goneWhileAcceptingResumes_data()
+{
+    QTest::addColumn<bool>("isDeleted");
+    QTest::newRow("deleted") << true;
+    QTest::newRow("closed") << false;
+}
+
+// One goes, so that the next one may come: whoever is told of that one ends the server.
+void tst_OwnRoads::goneWhileAcceptingResumes()
+{
+    QFETCH(const bool, isDeleted);
+    QTcpServer one;
+    QTcpServer two;
+    QVERIFY(one.listen(QHostAddress::LocalHost) && two.listen(QHostAddress::LocalHost));
+    auto server = std::make_unique<Server>();
+    MsgpackRpc::Limits limits;
+    limits.connections = 1;
+    server->setLimits(limits);
+    int opened = 0;
+    connect(server.get(), &Server::sessionOpened, this, [&] {
+        if (++opened < 2)
+            return;
+        if (isDeleted)
+            server.reset();
+        else
+            server->close();
+    });
+    QTcpSocket first;
+    QTcpSocket second;
+    first.connectToHost(QHostAddress::LocalHost, one.serverPort());
+    second.connectToHost(QHostAddress::LocalHost, one.serverPort());
+    QVERIFY(first.waitForConnected(5'000) && second.waitForConnected(5'000));
+    QTRY_VERIFY(one.hasPendingConnections());
+    QVERIFY(server->listen(&one) && server->listen(&two));
+    QTRY_COMPARE(opened, 1);
+    first.abort();
+    QTRY_COMPARE(opened, 2);
+    QVERIFY(!isDeleted || !server);
+}
+
+// A session that has enough in work does not read, and what it does not read waits at the peer.
+void tst_OwnRoads::heldBack()
+{
+    QTcpServer own;
+    QVERIFY(own.listen(QHostAddress::LocalHost));
+    Server server;
+    MsgpackRpc::Limits limits;
+    limits.requestsInWork = 1;
+    server.setLimits(limits);
+    QList<MsgpackRpc::Responder> working;
+    server.bind("work", this, [&](MsgpackRpc::Responder responder) { working.append(responder); });
+    server.bind("add", add);
+    QVERIFY(server.listen(&own));
+    QTcpSocket peer;
+    peer.connectToHost(QHostAddress::LocalHost, own.serverPort());
+    QVERIFY(peer.waitForConnected(5'000));
+    peer.write(QByteArray::fromHex("940001a4776f726b90").repeated(10'000'000));
+    QTRY_COMPARE(working.size(), 1);
+    Client other(server.urls().constFirst());
+    qint64 before = -1;
+    const auto isStill = [&] { // nothing more is taken while others are served
+        const bool still = peer.bytesToWrite() == before;
+        before = peer.bytesToWrite();
+        return sumOf(other) == 3 && still;
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(isStill(), 20'000);
+    QVERIFY(peer.bytesToWrite() > 0);
+    QCOMPARE(working.size(), 1);
 }
 
 void tst_OwnRoads::closeLeavesTheServer()
