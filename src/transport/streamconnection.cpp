@@ -272,6 +272,7 @@ bool StreamConnection::handleOption(const Message &message)
         // that has begun to be.
         keepPartial();
         m_deflater = std::make_unique<Deflater>();
+        m_handler->outputDrained();
     }
     if (mine.rx.deflate() && !m_inflater) {
         m_inflater = std::make_unique<Inflater>();

@@ -37,6 +37,7 @@ private Q_SLOTS:
     void peerThatReadsNoAnswers();
     void congestion();
     void congestionEndsWithTheConnection();
+    void congestionAndOption();
     void congestionAndDeleted_data();
     void congestionAndDeleted();
     void connections();
@@ -333,6 +334,31 @@ void tst_Limits::congestionEndsWithTheConnection()
     QTRY_COMPARE(changes.size(), 10);
     for (qsizetype i = 0; i < changes.size(); ++i)
         QCOMPARE(changes[i].constFirst().toBool(), i % 2 == 0);
+}
+
+// The rest of a message that was sent in part leaves the queue when a peer asks for compression.
+void tst_Limits::congestionAndOption()
+{
+    const auto server = serve({}, QUrl("tcp://127.0.0.1:0"));
+    QList<bool> changes;
+    connect(server.get(), &Server::sessionOpened, this, [&](MsgpackRpc::Session *session) {
+        connect(session, &MsgpackRpc::Session::congestedChanged, this,
+                [&](bool isCongested) { changes.append(isCongested); });
+        session->notify("large", QByteArray(40'000'000, 'x'));
+    });
+    QTcpSocket peer;
+    peer.setReadBufferSize(1000);
+    peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
+    QVERIFY(peer.waitForConnected(5'000));
+    QTRY_COMPARE(changes, QList<bool>{true});
+    peer.write(QByteArray::fromHex("93040001"));
+    peer.flush();
+    QTRY_COMPARE(server->counters().messagesReceived, quint64(1));
+    peer.setReadBufferSize(0);
+    qint64 received = 0;
+    QTRY_VERIFY_WITH_TIMEOUT((received += peer.readAll().size()) >= 40'000'000, 30'000);
+    QTRY_COMPARE(changes, QList<bool>({true, false}));
+    QVERIFY(!server->sessions().constFirst()->isCongested());
 }
 
 void tst_Limits::congestionAndDeleted_data()
