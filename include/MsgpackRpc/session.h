@@ -90,6 +90,10 @@ public:
     /// NotConnectable. The session closes it when the connection ends on this side, by close(), the destructor, or a
     /// fault of the peer.
     ///
+    /// Slots of yours at the device may run within close(), the destructor and every other function of the session that
+    /// writes. They may do there what a callback may: call, close, delete the session. A socket whose read buffer has no
+    /// bound is given one, of 256 KiB: it would fill up while the session does not read.
+    ///
     /// There is one connection only: over() has no effect, transportOption() is the one of when this was called. Has no
     /// effect on accepted sessions.
     ///
@@ -99,7 +103,8 @@ public:
     /// Connects now, rather than at the first call. Not needed for calling.
     void open();
     /// Ends every open call with Canceled and closes the connections. Notifications and answers that wait are sent
-    /// first: blocks for at most Limits::closeTime, usually not at all. The session can be used again.
+    /// first: blocks for at most Limits::closeTime, usually not at all; notificationDropped() tells of what could not be
+    /// sent. The session can be used again.
     void close();
     /// The state of the connection. Changes before stateChanged() tells.
     State state() const;

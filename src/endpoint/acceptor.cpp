@@ -12,6 +12,16 @@
 
 namespace MsgpackRpc {
 
+namespace {
+
+// Who hears of one end, even by a slot of a device that is the user's, may delete another, or the owner.
+QList<QPointer<Session>> guarded(const QList<Session *> &sessions)
+{
+    return {sessions.cbegin(), sessions.cend()};
+}
+
+} // namespace
+
 Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const SessionSettings &settings)
     : m_owner(owner),
       m_dispatcher(dispatcher),
@@ -40,8 +50,9 @@ Acceptor::~Acceptor()
     onClosed = nullptr;
     retireListeners();
     flushAll();
-    const QList<Session *> all = allSessions();
-    for (Session *session : all) {
+    for (const QPointer<Session> &session : guarded(allSessions())) {
+        if (!session)
+            continue;
         session->disconnect(m_owner);
         delete session;
     }
@@ -100,14 +111,11 @@ QList<QUrl> Acceptor::urls() const
 void Acceptor::close()
 {
     retireListeners();
-    flushAll();
-    // Who hears of one end may delete another, or the owner.
-    QList<QPointer<Session>> guarded;
-    const QList<Session *> all = allSessions();
-    for (Session *session : all)
-        guarded.append(session);
     const QPointer<QObject> owner(m_owner);
-    for (const QPointer<Session> &session : std::as_const(guarded)) {
+    flushAll();
+    if (!owner)
+        return;
+    for (const QPointer<Session> &session : guarded(allSessions())) {
         if (owner && session)
             end(session);
     }
@@ -284,9 +292,12 @@ void Acceptor::flushAll()
     const std::chrono::milliseconds time = std::max(m_settings.transport.limits.closeTime, none);
     QElapsedTimer timer;
     timer.start();
-    for (Session *session : std::as_const(m_sessions))
-        static_cast<AcceptedSession *>(session)->flushWithin(
-                std::max(time - std::chrono::milliseconds(timer.elapsed()), none));
+    for (const QPointer<Session> &session : guarded(m_sessions)) {
+        if (session)
+            static_cast<AcceptedSession *>(session.data())
+                    ->flushWithin(
+                            std::max(time - std::chrono::milliseconds(timer.elapsed()), none));
+    }
 }
 
 // Below what the system allows, so that it has descriptors left for others.

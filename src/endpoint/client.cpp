@@ -91,13 +91,15 @@ void Client::startProcess(const QString &program, const QStringList &arguments,
             return isSignalConnected(signal);
         });
     const ProcessSettings settings{program, arguments, workingDirectory, environment};
+    const QPointer<Client> guard(this);
     session->setConnector(
             [session, settings, observer = d->observer] {
                 return std::make_unique<ProcessConnector>(settings, observer,
                                                           session->settings.limits.closeTime);
             },
             program);
-    open();
+    if (guard)
+        open();
 }
 
 ObjectDispatcher &Client::objectDispatcher()

@@ -49,8 +49,8 @@ public:
     void flushWithin(std::chrono::milliseconds time)
     {
         SessionPrivate *const session = SessionPrivate::get(this);
-        session->flushAndWait(time);
         session->settings.limits.closeTime = std::chrono::milliseconds(0);
+        session->flushAndWait(time);
     }
 
 private:

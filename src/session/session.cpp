@@ -28,6 +28,7 @@ Session::Session(std::unique_ptr<SessionPrivate> dd, QObject *parent)
 Session::~Session()
 {
     shutdown();
+    SessionPrivate::end(std::move(d));
 }
 
 void Session::shutdown()
@@ -45,8 +46,9 @@ void Session::setUrl(const QUrl &url)
     const bool isSame = d->settings.url == url;
     if (isSame && !d->settings.connector)
         return;
+    const QPointer<Session> guard(this);
     d->setUrl(url);
-    if (!isSame)
+    if (guard && !isSame)
         Q_EMIT urlChanged();
 }
 
@@ -55,10 +57,12 @@ bool Session::setDevice(QIODevice *device)
     if (d->isPassive || !d->checkThread())
         return false;
     const QPointer<QIODevice> guard(device);
+    const QPointer<Session> self(this);
     d->setConnector([guard] { return std::make_unique<DeviceConnector>(guard); },
                     QStringLiteral("the device"));
-    d->open();
-    return DeviceConnector::problemOf(device).isEmpty();
+    if (self)
+        d->open();
+    return self && DeviceConnector::problemOf(guard).isEmpty();
 }
 
 void Session::open()

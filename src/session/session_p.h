@@ -93,7 +93,27 @@ public:
                                                     const TransportSettings &settings);
 
     static SessionPrivate *get(const Session *session) { return session->d.get(); }
+
+    /// Marks that a function is running in which slots of a device that is the user's may run and delete the session:
+    /// until the outermost has returned, this lives.
+    class Running
+    {
+    public:
+        explicit Running(SessionPrivate *session) : m_session(session) { ++session->m_running; }
+        ~Running()
+        {
+            if (--m_session->m_running == 0 && m_session->m_isOrphan)
+                delete m_session;
+        }
+
+    private:
+        SessionPrivate *m_session;
+        Q_DISABLE_COPY_MOVE(Running)
+    };
+
     void init(Session *session);
+    /// The session ends: deletes \a session, or has it deleted when nothing of it runs.
+    static void end(std::unique_ptr<SessionPrivate> session);
     void shutdown();
     void close(const Error &why);
     void open();
@@ -129,7 +149,7 @@ public:
     void flushCalls() override;
     QThread *callThread() const override { return q->thread(); }
     void dropped(int count, const Error &error);
-    bool flushAndWait(std::chrono::milliseconds time);
+    void flushAndWait(std::chrono::milliseconds time);
     /// What may wait of Limits::queuedBytes before its sender should wait, and a peer that does not read is not read from.
     qsizetype backlog() const noexcept { return settings.limits.queuedBytes / 8; }
     /// To be called when \a transport has more to send.
@@ -198,6 +218,8 @@ private:
     void callReceived(Transport &transport, Message &message);
     void setState(Session::State next);
     void tellClosed(const Error &why);
+    std::vector<CallTable::Call> takeCalls(const Error &why);
+    void dropTransports();
     void emitLater(std::function<void()> emitter);
     void setCongested(bool isNow);
     void unqueue(const Detail::CallState &call);
@@ -219,6 +241,8 @@ private:
     std::unordered_map<quint64, std::weak_ptr<SessionResponder>>
             m_work; // requests that are answered later
     quint64 m_lastWorkId = 0;
+    int m_running = 0; // see Running
+    bool m_isOrphan = false; // its session is gone
 };
 
 } // namespace MsgpackRpc

@@ -67,12 +67,19 @@ void SessionPrivate::init(Session *session)
                      [this] { flushAndWait(settings.limits.closeTime); });
 }
 
-bool SessionPrivate::flushAndWait(std::chrono::milliseconds time)
+void SessionPrivate::flushAndWait(std::chrono::milliseconds time)
 {
-    bool done = true;
-    for (const auto &transport : m_transports)
-        done = (!transport || transport->flushAndWait(time)) && done;
-    return done;
+    const Running running(this);
+    for (const auto &transport : m_transports) {
+        if (transport)
+            transport->flushAndWait(time);
+    }
+}
+
+void SessionPrivate::end(std::unique_ptr<SessionPrivate> session)
+{
+    session->m_isOrphan = true;
+    const Running running(session.release());
 }
 
 void SessionPrivate::shutdown()
@@ -84,31 +91,49 @@ void SessionPrivate::shutdown()
     onClosed = nullptr;
     close(Error(Error::Canceled, QStringLiteral("the session was deleted")));
     settle();
-    for (auto &transport : m_transports)
-        transport.reset();
 }
 
-// Requests end first, so that what is not sent yet of them is not sent at all; then the rest goes out.
+// Takes all out, to end them with \a why. What is not sent yet of them is not sent at all.
+std::vector<CallTable::Call> SessionPrivate::takeCalls(const Error &why)
+{
+    auto open = calls.takeIf([](const Detail::CallState &) { return true; });
+    for (const CallTable::Call &call : open)
+        unqueue(*call);
+    countFailed(why, open.size());
+    return open;
+}
+
+// Requests end first; then the rest goes out. The connections are closed when everything else is done: slots of a device
+// that is the user's may call, close and delete in all of that.
 void SessionPrivate::close(const Error &why)
 {
-    const auto open = calls.takeIf([](const Detail::CallState &) { return true; });
-    for (const CallTable::Call &call : open) {
-        unqueue(*call);
-    }
-    for (const auto &transport : m_transports) {
-        if (transport)
-            transport->close();
-    }
+    const Running running(this);
+    auto open = takeCalls(why);
+    flushAndWait(settings.limits.closeTime);
+    for (CallTable::Call &call : takeCalls(why))
+        open.push_back(std::move(call));
     for (const auto &transport : m_transports) {
         if (transport)
             cancelWork(*transport);
     }
-    outputShrunk();
     setState(isPassive ? Session::Closed : Session::Unconnected);
     tellClosed(why);
-    countFailed(why, open.size());
     for (const CallTable::Call &call : open)
         call->finishWithError(why, Detail::CallState::Later);
+    dropTransports();
+}
+
+void SessionPrivate::dropTransports()
+{
+    int notifications = 0;
+    for (const auto &transport : m_transports) {
+        if (transport)
+            notifications += int(transport->drop());
+    }
+    outputShrunk();
+    dropped(notifications,
+            Error(Error::Canceled,
+                  QStringLiteral("the connection was closed before they were sent")));
 }
 
 void SessionPrivate::open()
@@ -219,6 +244,7 @@ void SessionPrivate::cancelCall(Detail::CallState &call)
 
 void SessionPrivate::flushCalls()
 {
+    const Running running(this);
     for (const auto &transport : m_transports) {
         if (transport)
             transport->flush();
@@ -293,6 +319,12 @@ void SessionPrivate::tellClosed(const Error &why)
 
 void SessionPrivate::connectionLost(Transport &transport, quint64 firstUnsent, const Error &error)
 {
+    const Running running(this);
+    if (isPassive)
+        setState(Session::Closed);
+    transport.endConnection();
+    if (isShutDown) // meanwhile, by a slot of the device's
+        return;
     const quint8 index = indexOf(transport);
     const auto lost = calls.takeIf([&](const Detail::CallState &call) {
         return call.transport == index && (isPassive || isWritten(call, firstUnsent));
@@ -303,8 +335,7 @@ void SessionPrivate::connectionLost(Transport &transport, quint64 firstUnsent, c
     counters.limitsPassed += error.code() == Error::LimitExceeded ? 1 : 0;
     cancelWork(transport);
     if (isPassive) {
-        transport.queue().clear();
-        setState(Session::Closed);
+        dropped(int(transport.drop()), error);
         tellClosed(error);
     } else {
         stateChanged(transport);
@@ -353,21 +384,21 @@ qsizetype SessionPrivate::bytesToWrite() const
 
 void SessionPrivate::setUrl(const QUrl &url)
 {
-    if (settings.connector)
-        setConnector(nullptr, {});
-    m_only = isPassive ? 0 : -1;
+    const bool hadConnector = settings.connector != nullptr;
     settings.url = url;
     if (!isMsgidSet && url.scheme() == QLatin1String("udp"))
         calls.setNextId(randomId());
+    if (hadConnector)
+        setConnector(nullptr, {});
 }
 
 void SessionPrivate::setConnector(std::function<std::unique_ptr<Connector>()> connector,
                                   const QString &name)
 {
-    close(Error(Error::Canceled, QStringLiteral("the session was given another connection")));
     settings.connector = std::move(connector);
     settings.name = name;
-    m_only = qint8(option.flags());
+    m_only = settings.connector ? qint8(option.flags()) : -1;
+    close(Error(Error::Canceled, QStringLiteral("the session was given another connection")));
 }
 
 quint64 SessionPrivate::datagramsDropped() const

@@ -216,8 +216,11 @@ void SessionPrivate::answerAdded(Transport &transport)
                         .arg(settings.limits.queuedBytes));
         return;
     }
+    if (Q_LIKELY(transport.queue().size() < Connection::FlushFrom))
+        return transport.outputAdded();
+    const Running running(this);
     transport.outputAdded();
-    if (Q_LIKELY(transport.queue().size() <= backlog()))
+    if (transport.queue().size() <= backlog())
         return;
     outputGrown(transport);
     updateReading(transport);

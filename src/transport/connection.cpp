@@ -59,8 +59,9 @@ void Connection::release()
     m_handler = nullptr;
     m_queue = nullptr;
     m_turn->unschedule(this);
+    ++m_depth; // whatever runs meanwhile does not delete this
     endDevice();
-    if (m_depth == 0)
+    if (--m_depth == 0)
         delete this;
 }
 

@@ -145,7 +145,8 @@ protected:
         Q_DISABLE_COPY_MOVE(Running)
     };
 
-    /// Closes the device and hears no more of it.
+    /// Closes the device and hears no more of it. A device of the user's tells slots of the user's, which may do
+    /// anything.
     virtual void endDevice() = 0;
     /// Goes on, from the event loop, after continueLater().
     virtual void proceed() = 0;

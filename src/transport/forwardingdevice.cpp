@@ -1,31 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/forwardingdevice_p.h"
 
-#include <QtNetwork/QAbstractSocket>
-#include <QtNetwork/QLocalSocket>
+#include "transport/foreignsocket_p.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace MsgpackRpc {
 
-namespace {
-
-// What a socket would otherwise send in the next turn of the event loop.
-void flushSocket(QIODevice *device)
-{
-    if (auto *const socket = qobject_cast<QAbstractSocket *>(device))
-        socket->flush();
-    else if (auto *const local = qobject_cast<QLocalSocket *>(device))
-        local->flush();
-}
-
-} // namespace
-
 ForwardingDevice::ForwardingDevice(QIODevice *inner) : m_inner(inner)
 {
     setObjectName(inner->objectName().isEmpty() ? QLatin1String(inner->metaObject()->className())
                                                 : inner->objectName());
+    boundSocket(inner);
     connectInner();
     open(ReadWrite | Unbuffered);
 }
@@ -97,10 +84,15 @@ bool ForwardingDevice::waitForBytesWritten(int milliseconds)
     return m_inner && m_inner->isOpen() && m_inner->waitForBytesWritten(milliseconds);
 }
 
+void ForwardingDevice::flush()
+{
+    flushSocket(m_inner);
+}
+
 // The end is told by a signal, once: there are devices that tell it by what they return only.
 void ForwardingDevice::failed()
 {
-    if (std::exchange(m_hasFailed, true))
+    if (std::exchange(m_hasFailed, true) || !m_inner)
         return;
     QMetaObject::invokeMethod(
             this, [this, reason = m_inner->errorString()] { innerEnded(reason); },
@@ -122,8 +114,6 @@ qint64 ForwardingDevice::writeData(const char *data, qint64 size)
     if (!m_inner || !m_inner->isWritable() || m_hasEnded || m_hasFailed)
         return 0;
     const qint64 written = m_inner->write(data, size);
-    if (written > 0)
-        flushSocket(m_inner);
     if (written < 0)
         failed();
     return std::max<qint64>(written, 0);

@@ -22,6 +22,8 @@ public:
     qint64 bytesToWrite() const override;
     bool waitForBytesWritten(int milliseconds) override;
     void close() override;
+    /// Has a socket send what was written to it.
+    void flush();
 
 protected:
     qint64 readData(char *data, qint64 maxSize) override;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/ownlistener_p.h"
 
+#include "transport/foreignsocket_p.h"
 #include "transport/localpath_p.h"
 #include "transport/tcpsocket_p.h"
 #include "transport/tlsdevice_p.h"
@@ -19,8 +20,6 @@
 namespace MsgpackRpc {
 
 namespace {
-
-constexpr qint64 ReadBuffer = 256 * 1024;
 
 #ifdef Q_OS_UNIX
 
@@ -120,10 +119,10 @@ std::unique_ptr<QIODevice> OwnTcpListener::next()
     socket->setSocketOption(QAbstractSocket::LowDelayOption, 1);
     if (auto *const encrypted = qobject_cast<QSslSocket *>(socket)) {
         const Address peer(socket->peerAddress(), socket->peerPort());
-        return std::make_unique<TlsDevice>(std::unique_ptr<QSslSocket>(encrypted), peer);
+        return std::make_unique<TlsDevice>(std::unique_ptr<QSslSocket>(encrypted), peer,
+                                           TlsDevice::User);
     }
-    // Or it would read without end while its session does not.
-    socket->setReadBufferSize(ReadBuffer);
+    boundSocket(socket);
     return std::unique_ptr<QIODevice>(socket);
 }
 
@@ -176,7 +175,7 @@ std::unique_ptr<QIODevice> OwnLocalListener::next()
     if (device) {
         delete socket; // at once: it would read what is for ours
     } else {
-        socket->setReadBufferSize(ReadBuffer);
+        boundSocket(socket);
         device.reset(socket);
     }
     device->setObjectName(url().toString());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/streamconnection_p.h"
 
+#include "transport/foreignsocket_p.h"
+#include "transport/forwardingdevice_p.h"
 #include "transport/socketdevice_p.h"
 #include "transport/turnbudget_p.h"
 
@@ -29,6 +31,7 @@ StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
     : Connection(queue, handler),
       m_device(std::move(device)),
       m_socket(qobject_cast<QAbstractSocket *>(m_device.get())),
+      m_forwarding(qobject_cast<ForwardingDevice *>(m_device.get())),
       m_reader(limits, m_turn->blocks()),
       m_limits(limits),
       m_role(role)
@@ -49,7 +52,12 @@ StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
         continueLater();
 }
 
-StreamConnection::~StreamConnection() = default;
+// A slot that has deleted this may have been called by the device, which then goes on.
+StreamConnection::~StreamConnection()
+{
+    if (isForeign(m_device.get()))
+        m_device.release()->deleteLater();
+}
 
 // channelReadyRead is emitted within a slot of itself, readyRead is not: an event loop that user code runs while a
 // message is handled hears of new data only by it. Where a device does not emit it, endOfTurn() looks.
@@ -86,23 +94,27 @@ void StreamConnection::sendOption(ExchangeOption option)
 void StreamConnection::onReadyRead()
 {
     m_isDry = false;
-    if (m_isInDevice)
-        continueLater();
-    else
-        process();
+    processUnlessFlushing();
 }
 
+// While flush() runs, it goes on itself.
 void StreamConnection::onBytesWritten()
 {
-    const Running running(this);
-    flush();
+    if (!m_isFlushing)
+        flush();
 }
 
 void StreamConnection::onClosed()
 {
     m_isDry = false;
     m_isClosed = true;
-    if (m_isInDevice)
+    processUnlessFlushing();
+}
+
+// What writing has found out is told from the event loop: writing happens where callbacks must not run.
+void StreamConnection::processUnlessFlushing()
+{
+    if (m_isFlushing && !m_isInDevice)
         continueLater();
     else
         process();
@@ -130,8 +142,26 @@ bool StreamConnection::mayRead() const noexcept
     return m_handler != nullptr && !m_isWaiting && !m_isHeld && (!m_isPaused || m_isClosed);
 }
 
+// Calls \a function, which is one of the device's: nothing is read or written within it.
+template<typename Function>
+qsizetype StreamConnection::inDevice(Function function)
+{
+    const bool wasInDevice = std::exchange(m_isInDevice, true);
+    const auto size = qsizetype(function());
+    m_isInDevice = wasInDevice;
+    if (Q_UNLIKELY(m_isPutOff) && !wasInDevice) {
+        m_isPutOff = false;
+        continueLater();
+    }
+    return size;
+}
+
 void StreamConnection::process()
 {
+    if (Q_UNLIKELY(m_isInDevice)) {
+        m_isPutOff = true;
+        return;
+    }
     const Running running(this);
     TurnBudget budget;
     while (mayRead()) {
@@ -164,10 +194,9 @@ void StreamConnection::process()
 bool StreamConnection::readOnce()
 {
     const MessageReader::Space space = m_reader.space();
-    m_isInDevice = true;
-    const qsizetype size =
-            m_inflater ? inflate(space) : qsizetype(m_device->read(space.data, space.size));
-    m_isInDevice = false;
+    const qsizetype size = inDevice([&] {
+        return m_inflater ? inflate(space) : qsizetype(m_device->read(space.data, space.size));
+    });
     if (m_handler == nullptr)
         return false;
     if (size > 0 && !m_inflater)
@@ -361,22 +390,29 @@ qsizetype StreamConnection::bytesToWrite() const
            + qsizetype(m_device->bytesToWrite());
 }
 
-// What the device took, or holds for the system to take.
+// What the device took, or holds for the system to take. Once that is noted, pushDevice() is to be called.
 qsizetype StreamConnection::write(const char *data, qsizetype size)
 {
-    m_isInDevice = true;
-    const auto written = qsizetype(m_device->write(data, std::min(size, WriteSlice)));
-    if (m_socket != nullptr && written > 0 && m_socket->bytesToWrite() > 0)
-        m_socket->flush();
-    m_isInDevice = false;
+    const qsizetype written =
+            inDevice([&] { return m_device->write(data, std::min(size, WriteSlice)); });
     if (written > 0)
         m_traffic.bytesSent += quint64(written);
     if (written < 0) {
-        // Told from the event loop: writing happens where user code must not run.
         m_isClosed = true;
         continueLater();
     }
     return std::max<qsizetype>(written, 0);
+}
+
+// Has the device give to the system what it holds.
+void StreamConnection::pushDevice()
+{
+    if (m_socket != nullptr) {
+        if (m_socket->bytesToWrite() > 0)
+            m_socket->flush();
+    } else if (m_forwarding != nullptr) {
+        m_forwarding->flush();
+    }
 }
 
 void StreamConnection::flush()
@@ -386,6 +422,14 @@ void StreamConnection::flush()
     const qsizetype before = m_queue->size();
     if (before == 0 && m_raw.isEmpty())
         return;
+    const Running running(this);
+    const bool wasFlushing = std::exchange(m_isFlushing, true);
+    flushFrom(before);
+    m_isFlushing = wasFlushing;
+}
+
+void StreamConnection::flushFrom(qsizetype before)
+{
     // A peer that reads as fast as this writes would keep the turn from ending.
     TurnBudget budget;
     bool hasBudget = true;
@@ -394,9 +438,11 @@ void StreamConnection::flush()
             while (writeRaw() && m_deflater && !m_queue->isEmpty() && hasBudget)
                 hasBudget = budget.takeBytes(compressSome()) || m_isWaiting;
         }
-        if (!m_deflater && m_raw.isEmpty())
+        if (m_handler != nullptr && !m_deflater && m_raw.isEmpty())
             hasBudget = writeQueue(budget);
     }
+    if (m_handler == nullptr)
+        return;
     if (!hasBudget)
         continueLater();
     if (m_queue->size() < before)
@@ -411,8 +457,13 @@ bool StreamConnection::writeQueue(TurnBudget &budget)
         if (segment.size == 0)
             return true;
         const qsizetype written = write(segment.data, segment.size);
+        if (m_handler == nullptr)
+            return true;
         m_queue->sent(written);
-        if (written == 0 || m_isClosed || (written < segment.size && m_device->bytesToWrite() > 0))
+        if (written > 0)
+            pushDevice();
+        if (m_handler == nullptr || written == 0 || m_isClosed
+            || (written < segment.size && m_device->bytesToWrite() > 0))
             return true;
         if (!budget.takeBytes(written) && !m_isWaiting)
             return m_queue->isEmpty();
@@ -425,7 +476,9 @@ bool StreamConnection::writeRaw()
     while (m_rawSent < m_raw.size()) {
         const qsizetype written = write(m_raw.constData() + m_rawSent, m_raw.size() - m_rawSent);
         m_rawSent += written;
-        if (written == 0 || m_isClosed
+        if (written > 0)
+            pushDevice();
+        if (m_handler == nullptr || written == 0 || m_isClosed
             || (m_rawSent < m_raw.size() && m_device->bytesToWrite() > 0))
             return false;
     }

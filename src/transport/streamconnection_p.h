@@ -19,7 +19,10 @@ QT_END_NAMESPACE
 
 namespace MsgpackRpc {
 
-/// Messages over any QIODevice that is a stream: reads and frames what arrives.
+class ForwardingDevice;
+
+/// Messages over any QIODevice that is a stream: reads and frames what arrives. Where the device is the user's, slots of
+/// the user's may run in each of its functions, which may run an event loop, or release() this.
 class StreamConnection final : public Connection
 {
     Q_OBJECT
@@ -55,7 +58,11 @@ private:
     void onClosed();
     void endOfTurn() override;
     bool mayRead() const noexcept;
+    void processUnlessFlushing();
     void process();
+    template<typename Function>
+    qsizetype inDevice(Function function);
+    void pushDevice();
     bool readOnce();
     qsizetype inflate(MessageReader::Space space);
     bool handle(Message &message);
@@ -66,6 +73,7 @@ private:
     void watchPartial();
     void onPartialTimeout();
     qsizetype write(const char *data, qsizetype size);
+    void flushFrom(qsizetype before);
     bool writeRaw();
     bool writeQueue(class TurnBudget &budget);
     qsizetype compressSome();
@@ -75,6 +83,7 @@ private:
 
     std::unique_ptr<QIODevice> m_device;
     QAbstractSocket *m_socket = nullptr; // the device, if it is one
+    ForwardingDevice *m_forwarding = nullptr; // the device, if it is one
     MessageReader m_reader;
     Limits m_limits;
     std::unique_ptr<Deflater> m_deflater;
@@ -91,6 +100,8 @@ private:
     bool m_isSocket = false; // what it reads is all there is, unless it fills the space
     bool m_isDry = true; // the device had less to read than there was room for
     bool m_isInDevice = false; // a function of the device is running
+    bool m_isPutOff = false; // until that has returned
+    bool m_isFlushing = false; // flush() is running
     bool m_isWaiting = false; // flushAndWait() is running
     bool m_isClosed = false; // the device has said so
 };

@@ -18,8 +18,11 @@ constexpr qint64 ReadBuffer = 256 * 1024;
 
 // QSslSocket decrypts in a slot of its inner socket's readyRead, which is not emitted within a slot of itself: an event
 // loop that user code runs while a message is handled would hear of nothing. channelReadyRead of the inner socket is.
-TlsDevice::TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer)
-    : m_socket(std::move(socket)), m_peer(peer), m_plain(m_socket->findChild<QTcpSocket *>())
+TlsDevice::TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer, Maker maker)
+    : m_socket(std::move(socket)),
+      m_peer(peer),
+      m_maker(maker),
+      m_plain(m_socket->findChild<QTcpSocket *>())
 {
     m_socket->setReadBufferSize(ReadBuffer);
     connect(m_socket.get(), &QIODevice::channelReadyRead, this, &QIODevice::readyRead);
@@ -35,9 +38,12 @@ TlsDevice::TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer)
         QMetaObject::invokeMethod(this, &TlsDevice::onDisconnected, Qt::QueuedConnection);
 }
 
+// A slot of the user's that has deleted this may have been called by the socket, which then goes on.
 TlsDevice::~TlsDevice()
 {
     TlsDevice::close();
+    if (m_maker == User)
+        m_socket.release()->deleteLater();
 }
 
 void TlsDevice::tune(int keepAliveSeconds)

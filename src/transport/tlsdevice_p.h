@@ -17,8 +17,11 @@ class TlsDevice final : public SocketDevice
     Q_OBJECT
 
 public:
+    /// Who has made a socket, and so may have connected slots to it.
+    enum Maker : bool { Here, User };
+
     /// Owns \a socket, which is encrypted and comes from \a peer.
-    TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer);
+    TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer, Maker maker = Here);
     ~TlsDevice() override;
 
     std::optional<Address> peerAddress() const override { return m_peer; }
@@ -45,6 +48,7 @@ private:
 
     std::unique_ptr<QSslSocket> m_socket;
     Address m_peer;
+    Maker m_maker;
     QIODevice *m_plain; // of m_socket: what brings its encrypted bytes
     qint64 m_untold = 0; // bytes written that bytesWritten() has not told of
     bool m_isAwaited = false; // somebody may wait for what was there before, as of the handshake

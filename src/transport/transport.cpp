@@ -41,12 +41,9 @@ Transport::~Transport()
     endConnection();
 }
 
+// The connection last: slots of a device that is the user's may call again, and so begin to connect.
 void Transport::endConnection()
 {
-    if (Connection *const connection = std::exchange(m_connection, nullptr)) {
-        m_traffic += connection->traffic();
-        connection->release();
-    }
     if (m_connector) {
         m_connector->disconnect();
         m_connector.release()->deleteLater();
@@ -54,6 +51,11 @@ void Transport::endConnection()
     if (m_timer)
         m_timer->stop();
     m_isWaiting = false;
+    m_state = Unconnected;
+    if (Connection *const connection = std::exchange(m_connection, nullptr)) {
+        m_traffic += connection->traffic();
+        connection->release();
+    }
 }
 
 void Transport::setState(State state)
@@ -173,6 +175,7 @@ void Transport::deviceConnected()
     m_connector.release()->deleteLater();
     adopt(std::move(device), Connection::Active);
     setState(Connected);
+    m_connection->outputAdded();
 }
 
 Connection *Transport::makeConnection(std::unique_ptr<QIODevice> device, Connection::Role role)
@@ -201,7 +204,6 @@ void Transport::adopt(std::unique_ptr<QIODevice> device, Connection::Role role)
     m_connection = makeConnection(std::move(device), role);
     if (role == Connection::Passive)
         m_state = Connected;
-    m_connection->outputAdded();
 }
 
 // Before a name is looked up, the smaller of the two maxima holds.
@@ -230,8 +232,6 @@ void Transport::connectionClosed(const Error &reason)
     const quint64 firstUnsent = m_queue.firstUnsent();
     m_queue.dropPartial();
     m_queue.removeAnswers();
-    endConnection();
-    m_state = Unconnected;
     m_owner.connectionLost(*this, firstUnsent, reason);
 }
 
@@ -255,12 +255,14 @@ bool Transport::flushAndWait(std::chrono::milliseconds time)
                    std::max(time, none) - std::chrono::milliseconds(timer.elapsed()), none));
 }
 
-void Transport::close()
+qsizetype Transport::drop()
 {
-    flushAndWait(m_settings.limits.closeTime);
-    endConnection();
+    m_queue.dropPartial();
+    m_queue.removeAnswers();
+    const qsizetype unsent = m_queue.count();
     m_queue.clear();
-    m_state = Unconnected;
+    endConnection();
+    return unsent;
 }
 
 } // namespace MsgpackRpc

@@ -61,7 +61,8 @@ class TransportOwner
 public:
     /// A message has arrived on \a transport.
     virtual void messageReceived(Transport &transport, Message &message) = 0;
-    /// The connection was lost. Messages before number \a firstUnsent had been written, at least in part.
+    /// The connection was lost, and is to be ended by endConnection(). Messages before number \a firstUnsent had been
+    /// written, at least in part.
     virtual void connectionLost(Transport &transport, quint64 firstUnsent, const Error &error) = 0;
     /// Every attempt to connect has failed; what waited in the queue is dropped.
     virtual void connectFailed(Transport &transport, const Error &error) = 0;
@@ -106,9 +107,11 @@ public:
     void open();
     /// Connects again after a loss, if something waits or it is always to be connected.
     void reopen();
-    /// Ends the connection, or the attempt, after waiting for at most Limits::closeTime for notifications and answers
-    /// to be sent.
-    void close();
+    /// Ends the connection, or the attempt, and connects again when there is something to send. Slots of a device that
+    /// is the user's may run, and do anything.
+    void endConnection();
+    /// The same, and nothing that waits is sent. Returns how many requests and notifications that were.
+    qsizetype drop();
     /// True if the size of the message that is open in the queue is right, where it has to fit into a datagram.
     bool fits() const
     {
@@ -122,7 +125,7 @@ public:
     Traffic traffic() const;
     /// Sends what waits as far as the system takes it, without blocking.
     void flush();
-    /// Waits for at most \a time until everything is sent. Runs no event loop.
+    /// Waits for at most \a time until everything is sent. Runs no event loop, but slots of a device that is the user's.
     bool flushAndWait(std::chrono::milliseconds time);
 
     State state() const noexcept { return m_state; }
@@ -150,7 +153,6 @@ private:
     void adopt(std::unique_ptr<QIODevice> device, Connection::Role role);
     void giveUp(Error::Code code, const QString &why);
     void setState(State state);
-    void endConnection();
     std::chrono::milliseconds nextDelay() const;
 
     TransportOwner &m_owner;

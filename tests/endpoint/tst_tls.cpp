@@ -63,6 +63,8 @@ private Q_SLOTS:
     void certificateOfTheClient();
     void certificateInAnotherThread();
     void serverOfTheUsers();
+    void slotsOfTheUsers_data();
+    void slotsOfTheUsers();
     void serverWithoutCertificate_data();
     void serverWithoutCertificate();
     void plainClient();
@@ -297,6 +299,49 @@ void tst_Tls::certificateInAnotherThread()
 }
 
 // A QSslServer of the program's own: who does not get through its handshake is not offered.
+void tst_Tls::slotsOfTheUsers_data()
+{
+    QTest::addColumn<bool>("whenClosed");
+    QTest::newRow("written") << false;
+    QTest::newRow("closed") << true;
+}
+
+// Who has made the server may have connected slots to its sockets, which may delete everything.
+void tst_Tls::slotsOfTheUsers()
+{
+    QFETCH(const bool, whenClosed);
+    QSslServer encrypted;
+    encrypted.setSslConfiguration(m_server.trusting(m_authority->certificate()));
+    QVERIFY(encrypted.listen(QHostAddress::LocalHost));
+    auto server = std::make_unique<Server>();
+    server->bind("add", [](int a, int b) { return a + b; });
+    QVERIFY(server->listen(&encrypted));
+    bool isServed = false;
+    connect(&encrypted, &QSslServer::startedEncryptionHandshake, this, [&](QSslSocket *socket) {
+        const auto end = [&] {
+            if (isServed)
+                server.reset();
+        };
+        if (whenClosed)
+            connect(socket, &QAbstractSocket::disconnected, this, end);
+        else
+            connect(socket, &QSslSocket::encryptedBytesWritten, this, end);
+    });
+    Client client(server->urls().constFirst());
+    client.setTlsConfiguration(trusting());
+    auto first = client.call<int>("add", 1, 2);
+    QVERIFY(first.waitForFinished(10s));
+    QCOMPARE(first.result(), 3);
+    isServed = true;
+    auto second = client.call<int>("add", 1, 2);
+    if (whenClosed) {
+        QVERIFY(second.waitForFinished(10s));
+        client.close();
+    }
+    QTRY_VERIFY(!server);
+    QVERIFY(second.waitForFinished(10s));
+}
+
 void tst_Tls::serverOfTheUsers()
 {
     QSslConfiguration demanding = m_server.trusting(m_authority->certificate());

@@ -136,6 +136,11 @@ public:
         transport->outputAdded();
         return number;
     }
+    qsizetype close()
+    {
+        transport->flushAndWait(settings.limits.closeTime);
+        return transport->drop();
+    }
     TestDevice *device() const
     {
         auto *const connection = static_cast<StreamConnection *>(transport->connection());
@@ -150,6 +155,7 @@ public:
     }
     void connectionLost(Transport &lost, quint64 firstUnsent, const Error &error) override
     {
+        lost.endConnection();
         losses.append(firstUnsent);
         errors.append(error);
         if (reopens)
@@ -685,13 +691,13 @@ void tst_Transport::closeSendsWhatWaits()
     const QPointer<TestDevice> device = owner.device();
     connect(device, &QIODevice::aboutToClose, this, [&] { written = device->written(); });
     owner.send(poke("last"));
-    owner.transport->close();
+    QCOMPARE(owner.close(), 0);
     QCOMPARE(written, poke("last"));
     QCOMPARE(owner.transport->state(), Transport::Unconnected);
     QVERIFY(owner.transport->connection() == nullptr);
     QVERIFY(device.isNull());
     QVERIFY(owner.losses.isEmpty());
-    owner.transport->close();
+    owner.close();
     // It can be opened again.
     owner.transport->open();
     QTRY_COMPARE(owner.transport->state(), Transport::Connected);
@@ -704,7 +710,7 @@ void tst_Transport::closeWhileConnecting()
     owner.outcomes = {TestConnector::Hangs};
     owner.make();
     owner.send(poke("a"));
-    owner.transport->close();
+    QCOMPARE(owner.close(), 1);
     QCOMPARE(owner.transport->state(), Transport::Unconnected);
     QVERIFY(owner.transport->queue().isEmpty());
     clock.advance(1h);
@@ -719,7 +725,7 @@ void tst_Transport::closeWhileWaiting()
     owner.outcomes = {TestConnector::FailsAtOnce};
     owner.make();
     owner.send(poke("a"));
-    owner.transport->close();
+    owner.close();
     clock.advance(1h);
     QCOMPARE(owner.attempts.size(), 1);
     QVERIFY(owner.failures.isEmpty());
@@ -855,7 +861,7 @@ void tst_Transport::memory()
     QTRY_COMPARE(client.received, QList<QByteArray>{"b"});
     // The last notification arrives although the connection is closed at once.
     client.send(poke("c"));
-    client.transport->close();
+    client.close();
     QTRY_COMPARE(server.losses.size(), 1);
     QCOMPARE(server.received, (QList<QByteArray>{"a", "c"}));
 }
@@ -897,7 +903,7 @@ void tst_Transport::tcp()
     QCOMPARE(client.transport->connection()->peerName(),
              Address::fromUrl(listener->url())->toString());
     client.send(poke("c"));
-    client.transport->close();
+    client.close();
     QTRY_COMPARE(server.losses.size(), 1);
     QCOMPARE(server.received, (QList<QByteArray>{"a", "c"}));
 }

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Slots of the user's that are connected to a device of the user's, which run within functions of the session: they may
+// do everything that a callback may.
+#include "tally.h"
+
+#include <MsgpackRpc/Client>
+#include <MsgpackRpc/Server>
+
+#include <QtCore/QEventLoop>
+#include <QtCore/QTimer>
+#include <QtNetwork/QTcpServer>
+#include <QtNetwork/QTcpSocket>
+#include <QtTest/QSignalSpy>
+#include <QtTest/QTest>
+
+#include <functional>
+#include <memory>
+
+using namespace std::chrono_literals;
+using MsgpackRpc::Client;
+using MsgpackRpc::Error;
+using MsgpackRpc::Server;
+using MsgpackRpc::Session;
+
+class tst_DeviceSlots : public QObject
+{
+    Q_OBJECT
+
+private Q_SLOTS:
+    void slot_data();
+    void slot();
+    void nestedLoopInASlot();
+    void callWhenClosed();
+    void anotherUrlWhenClosed();
+    void serversSocket_data();
+    void serversSocket();
+    void boundedBuffer();
+    void droppedIsTold();
+};
+
+namespace {
+
+int add(int a, int b)
+{
+    return a + b;
+}
+
+/// A stream over a socket that tells within write() that the bytes are written, and within close() that it has closed.
+class Talkative : public QIODevice
+{
+    Q_OBJECT
+
+public:
+    explicit Talkative(QTcpSocket *socket) : m_socket(socket)
+    {
+        connect(socket, &QIODevice::readyRead, this, &QIODevice::readyRead);
+        connect(socket, &QAbstractSocket::disconnected, this, &QIODevice::readChannelFinished);
+        open(ReadWrite | Unbuffered);
+    }
+    bool isSequential() const override { return true; }
+    qint64 bytesAvailable() const override
+    {
+        return m_socket->bytesAvailable() + QIODevice::bytesAvailable();
+    }
+    qint64 bytesToWrite() const override { return m_socket->bytesToWrite(); }
+    bool waitForBytesWritten(int time) override { return m_socket->waitForBytesWritten(time); }
+    void close() override
+    {
+        QIODevice::close();
+        m_socket->close();
+        Q_EMIT closed();
+    }
+
+Q_SIGNALS:
+    void closed();
+
+protected:
+    qint64 readData(char *data, qint64 size) override { return m_socket->read(data, size); }
+    qint64 writeData(const char *data, qint64 size) override
+    {
+        const qint64 written = m_socket->write(data, size);
+        m_socket->flush();
+        Q_EMIT bytesWritten(written);
+        return written;
+    }
+
+private:
+    QTcpSocket *m_socket;
+};
+
+/// A device that is connected to a server which adds, and never answers "hang".
+struct Road
+{
+    explicit Road(bool isTalkative)
+    {
+        server.bind("add", add);
+        server.bind("take", [](const QByteArray &bytes) { return bytes.size(); });
+        server.bind("hang", [this](MsgpackRpc::Responder responder) { hanging.append(responder); });
+        server.listen(QUrl("tcp://127.0.0.1:0"));
+        socket.connectToHost("127.0.0.1", quint16(server.urls().constFirst().port()));
+        if (socket.waitForConnected(10'000) && isTalkative)
+            talkative = std::make_unique<Talkative>(&socket);
+    }
+    QIODevice *device() { return talkative ? static_cast<QIODevice *>(talkative.get()) : &socket; }
+    /// Calls \a slot once: when something is written, or when the device is closed.
+    void callOnce(bool whenClosed, std::function<void()> slot)
+    {
+        const auto once = std::make_shared<std::function<void()>>(std::move(slot));
+        const auto run = [once] {
+            if (const auto wanted = std::exchange(*once, nullptr))
+                wanted();
+        };
+        if (!whenClosed)
+            QObject::connect(device(), &QIODevice::bytesWritten, device(), run);
+        else if (talkative)
+            QObject::connect(talkative.get(), &Talkative::closed, talkative.get(), run);
+        else
+            QObject::connect(&socket, &QAbstractSocket::disconnected, &socket, run);
+    }
+
+    Server server;
+    QList<MsgpackRpc::Responder> hanging;
+    QTcpSocket socket;
+    std::unique_ptr<Talkative> talkative;
+};
+
+} // namespace
+
+void tst_DeviceSlots::slot_data()
+{
+    QTest::addColumn<bool>("isTalkative");
+    QTest::addColumn<bool>("whenClosed");
+    QTest::addColumn<QString>("trigger");
+    QTest::addColumn<QString>("reaction");
+    for (const bool isTalkative : {false, true}) {
+        for (const bool whenClosed : {false, true}) {
+            for (const char *trigger :
+                 {"turn", "large", "close", "delete", "other", "url", "fault"}) {
+                for (const char *reaction :
+                     {"delete", "close", "call", "notify", "url", "device"}) {
+                    if (qstrcmp(trigger, "delete") == 0 && qstrcmp(reaction, "delete") == 0)
+                        continue; // nothing can be deleted twice
+                    QTest::addRow("%s, %s, %s: %s", isTalkative ? "talkative" : "socket",
+                                  whenClosed ? "closed" : "written", trigger, reaction)
+                            << isTalkative << whenClosed << QString::fromLatin1(trigger)
+                            << QString::fromLatin1(reaction);
+                }
+            }
+        }
+    }
+}
+
+// Calls without a deadline: each ends once, whatever happens, and only the session's functions can end it.
+void tst_DeviceSlots::slot()
+{
+    QFETCH(const bool, isTalkative);
+    QFETCH(const bool, whenClosed);
+    QFETCH(const QString, trigger);
+    QFETCH(const QString, reaction);
+    Road road(isTalkative);
+    Road other(false);
+    auto client = std::make_unique<Client>();
+    client->setTimeout(-1ms);
+    client->setReconnect({MsgpackRpc::Reconnect::OnDemand, 1});
+    QVERIFY(client->setDevice(road.device()));
+    Tally tally;
+    int calls = 0;
+    QTRY_COMPARE(client->state(), Client::Connected);
+    if (whenClosed || trigger == u"delete" || trigger == u"close") {
+        tally.watch(this, calls++, client->call("hang"));
+        QTRY_COMPARE(road.hanging.size(), 1);
+    }
+    bool hasRun = false;
+    road.callOnce(whenClosed, [&] {
+        hasRun = true;
+        Client *const used = client.get();
+        if (used == nullptr)
+            return; // it is being deleted
+        if (reaction == u"delete")
+            client.reset();
+        else if (reaction == u"close")
+            used->close();
+        else if (reaction == u"call")
+            tally.watch(this, calls++, used->call("hang"));
+        else if (reaction == u"notify")
+            used->notify("hang");
+        else if (reaction == u"url")
+            used->setUrl(other.server.urls().constFirst());
+        else
+            used->setDevice(other.device());
+        if (reaction == u"url")
+            tally.watch(this, calls++, used->call("add", 1, 2));
+    });
+    Client *const used = client.get();
+    if (trigger == u"turn")
+        tally.watch(this, calls++, used->call("hang"));
+    else if (trigger == u"large")
+        tally.watch(this, calls++, used->call("take", QByteArray(3'000'000, 'x')));
+    else if (trigger == u"fault")
+        road.server.sessions().constFirst()->notify("nobody"), road.server.close();
+    else
+        used->notify("hang"); // so that there is something to write
+    if (trigger == u"close")
+        used->close();
+    else if (trigger == u"delete")
+        client.reset();
+    else if (trigger == u"other")
+        used->setDevice(other.device());
+    else if (trigger == u"url")
+        used->setUrl(other.server.urls().constFirst());
+    if (client && whenClosed && (trigger == u"turn" || trigger == u"large"))
+        client->close();
+    QTRY_VERIFY(hasRun || trigger == u"fault");
+    if (client) { // whatever was done to it, it is of use
+        auto last = client->call("add", 1, 2);
+        client->close();
+        QVERIFY(last.waitForFinished(10s));
+    }
+    client.reset();
+    QTRY_COMPARE(tally.total(), calls);
+    QVERIFY(tally.eachOnce(calls));
+}
+
+// What is called in such a slot is answered in an event loop that runs there.
+void tst_DeviceSlots::nestedLoopInASlot()
+{
+    Road road(false);
+    Client client;
+    QVERIFY(client.setDevice(road.device()));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    int inner = 0;
+    road.callOnce(false, [&] {
+        auto nested = client.call<int>("add", 3, 4);
+        nested.waitForFinished(10s);
+        inner = nested.result();
+    });
+    auto size = client.call<int>("take", QByteArray(3'000'000, 'x'));
+    QVERIFY(size.waitForFinished(20s));
+    QCOMPARE(size.result(), 3'000'000);
+    QCOMPARE(inner, 7);
+}
+
+// The device is closed, and there is no other: the call has nobody to go to, and says so.
+void tst_DeviceSlots::callWhenClosed()
+{
+    Road road(false);
+    Client client;
+    client.setTimeout(-1ms);
+    QVERIFY(client.setDevice(road.device()));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    MsgpackRpc::PendingReply<QVariant> late;
+    road.callOnce(true, [&] { late = client.call("add", 1, 2); });
+    client.close();
+    QVERIFY(late.waitForFinished(10s));
+    QCOMPARE(late.error().code(), Error::NotConnectable);
+    QCOMPARE(client.pendingCalls(), 0);
+}
+
+// A slot that goes on elsewhere when the device has closed.
+void tst_DeviceSlots::anotherUrlWhenClosed()
+{
+    Road road(false);
+    Road other(false);
+    Client client;
+    client.setTimeout(-1ms);
+    QVERIFY(client.setDevice(road.device()));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    MsgpackRpc::PendingReply<int> sum;
+    road.callOnce(true, [&] {
+        client.setUrl(other.server.urls().constFirst());
+        sum = client.call<int>("add", 1, 2);
+    });
+    client.close();
+    QVERIFY(sum.waitForFinished(10s));
+    QCOMPARE(sum.result(), 3);
+    QCOMPARE(client.state(), Client::Connected);
+}
+
+namespace {
+
+/// Lets somebody connect to the sockets that it makes.
+class Showing : public QTcpServer
+{
+public:
+    std::function<void(QTcpSocket *)> made;
+
+protected:
+    void incomingConnection(qintptr descriptor) override
+    {
+        auto *const socket = new QTcpSocket(this);
+        if (!socket->setSocketDescriptor(descriptor))
+            return delete socket;
+        made(socket);
+        addPendingConnection(socket);
+    }
+};
+
+} // namespace
+
+void tst_DeviceSlots::serversSocket_data()
+{
+    QTest::addColumn<bool>("whenClosed");
+    QTest::addColumn<QString>("trigger");
+    for (const bool whenClosed : {false, true}) {
+        for (const char *trigger : {"answer", "large", "close", "peer", "pressure"})
+            QTest::addRow("%s, %s", whenClosed ? "closed" : "written", trigger)
+                    << whenClosed << QString::fromLatin1(trigger);
+    }
+}
+
+// The socket of a server of the user's has slots that delete the server.
+void tst_DeviceSlots::serversSocket()
+{
+    QFETCH(const bool, whenClosed);
+    QFETCH(const QString, trigger);
+    Showing theirs;
+    auto server = std::make_unique<Server>();
+    QPointer<QTcpSocket> accepted;
+    bool hasRun = false;
+    theirs.made = [&](QTcpSocket *socket) {
+        if (accepted)
+            return;
+        accepted = socket;
+        const auto end = [&] {
+            hasRun = true;
+            server.reset();
+        };
+        if (whenClosed)
+            connect(socket, &QAbstractSocket::disconnected, this, end);
+        else
+            connect(socket, &QIODevice::bytesWritten, this, end);
+    };
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    server->bind("bytes", [](int size) { return QByteArray(size, 'x'); });
+    QVERIFY(server->listen(&theirs));
+    const QUrl url = server->urls().constFirst();
+    Client client(url);
+    Client second(url);
+    QSignalSpy opened(server.get(), &Server::sessionOpened);
+    client.open();
+    second.open();
+    QTRY_COMPARE(opened.size(), 2);
+    auto reply = client.call<QByteArray>("bytes", trigger == u"large"      ? 3'000'000
+                                                  : trigger == u"pressure" ? 40'000'000
+                                                                           : 1);
+    if (trigger == u"close" || trigger == u"peer") {
+        for (Session *session : server->sessions())
+            session->notify("note");
+    }
+    if (trigger == u"close")
+        server->close();
+    else if (trigger == u"peer")
+        client.close();
+    if (whenClosed && (trigger == u"answer" || trigger == u"large" || trigger == u"pressure")) {
+        QVERIFY(reply.waitForFinished(20s));
+        client.close();
+    }
+    QVERIFY(reply.waitForFinished(20s));
+    if (accepted || hasRun)
+        QTRY_VERIFY(hasRun);
+    QTRY_VERIFY(!hasRun || !server);
+}
+
+// A device that nobody reads from, because the session has enough in work, does not fill the memory.
+void tst_DeviceSlots::boundedBuffer()
+{
+    QTcpServer listening;
+    QVERIFY(listening.listen(QHostAddress::LocalHost));
+    QTcpSocket device;
+    device.connectToHost(QHostAddress::LocalHost, listening.serverPort());
+    QVERIFY(device.waitForConnected(5'000) && listening.waitForNewConnection(5'000));
+    QTcpSocket *const peer = listening.nextPendingConnection();
+    Client client;
+    MsgpackRpc::Limits limits;
+    limits.requestsInWork = 1;
+    client.setLimits(limits);
+    QList<MsgpackRpc::Responder> working;
+    client.bind("work", this, [&](MsgpackRpc::Responder responder) { working.append(responder); });
+    QVERIFY(client.setDevice(&device));
+    peer->write(QByteArray::fromHex("940001a4776f726b90").repeated(2'000'000));
+    QTRY_COMPARE(working.size(), 1);
+    Road other(false);
+    Client busy(other.server.urls().constFirst());
+    qint64 before = -1;
+    int still = 0; // rounds in which nothing more is taken while others are served
+    const auto round = [&] {
+        still = peer->bytesToWrite() == before ? still + 1 : 0;
+        before = peer->bytesToWrite();
+        auto sum = busy.call<int>("add", 1, 2);
+        return sum.waitForFinished(10s) && sum.result() == 3 ? still : 0;
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(round() > 10, 20'000);
+    QVERIFY(peer->bytesToWrite() > 0);
+    QVERIFY2(device.bytesAvailable() <= 512 * 1024,
+             qPrintable(QString::number(device.bytesAvailable())));
+    // A bound of the user's own is left.
+    QTcpSocket bounded;
+    bounded.setReadBufferSize(1'000);
+    bounded.connectToHost(QHostAddress::LocalHost, listening.serverPort());
+    QVERIFY(bounded.waitForConnected(5'000));
+    QVERIFY(client.setDevice(&bounded));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    QCOMPARE(bounded.readBufferSize(), 1'000);
+}
+
+// A peer that does not read, and a connection that is closed: what was not sent is told.
+void tst_DeviceSlots::droppedIsTold()
+{
+    QTcpServer listening;
+    QVERIFY(listening.listen(QHostAddress::LocalHost));
+    Client client(QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(listening.serverPort())));
+    MsgpackRpc::Limits limits;
+    limits.closeTime = 10ms;
+    client.setLimits(limits);
+    QSignalSpy dropped(&client, &Session::notificationDropped);
+    QVERIFY(client.notify("take", QByteArray(40'000'000, 'x')));
+    QVERIFY(client.notify("take", 1));
+    QVERIFY(client.notify("take", 2));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    client.close();
+    QTRY_COMPARE(dropped.size(), 1);
+    QCOMPARE(dropped.constFirst().at(0).toInt(), 2); // the first was begun
+    QCOMPARE(dropped.constFirst().at(1).value<Error>().code(), Error::Canceled);
+}
+
+QTEST_GUILESS_MAIN(tst_DeviceSlots)
+#include "tst_deviceslots.moc"
