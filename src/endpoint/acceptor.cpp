@@ -94,6 +94,7 @@ bool Acceptor::listen(std::unique_ptr<Listener> listener, const QUrl &url)
     if (m_isPaused)
         listener->setPaused(true);
     m_listeners.push_back(std::move(listener));
+    updateAccepting(); // which may be to none
     return true;
 }
 
@@ -141,6 +142,7 @@ void Acceptor::limitsChanged()
 {
     m_datagrams.timeChanged();
     m_streams.timeChanged();
+    updateAccepting();
 }
 
 void Acceptor::retireListeners()

@@ -41,6 +41,7 @@ private Q_SLOTS:
     void congestionAndDeleted_data();
     void congestionAndDeleted();
     void connections();
+    void noConnections();
     void connectionsPerAddress();
     void halfMessage();
     void halfMessageThatGrows();
@@ -428,6 +429,23 @@ void tst_Limits::connections()
     QVERIFY(waiting.waitForFinished(5s));
     QVERIFY(!waiting.error());
     QCOMPARE(server->sessions().size(), 3);
+}
+
+// None means none: the first is not different from the second.
+void tst_Limits::noConnections()
+{
+    Limits limits;
+    limits.connections = 0;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    Client client(server->urls().constFirst());
+    auto waiting = client.call("echo", 1);
+    QTRY_COMPARE(client.state(), Client::Connected); // by the system
+    QCOMPARE(waiting.waitForFinished(50ms), false);
+    QVERIFY(server->sessions().isEmpty());
+    limits.connections = 1;
+    server->setLimits(limits);
+    QVERIFY(waiting.waitForFinished(5s));
+    QVERIFY(!waiting.error());
 }
 
 void tst_Limits::connectionsPerAddress()
