@@ -92,7 +92,6 @@ bool Doorkeeper::remove(Session *session)
     return true;
 }
 
-// Many strangers that say nothing cannot keep others out: who has waited longest makes room.
 void Doorkeeper::examine(AcceptedSession *session)
 {
     if (!m_context)
@@ -107,11 +106,26 @@ void Doorkeeper::examine(AcceptedSession *session)
     m_visitors.push_back(std::move(added));
     SessionPrivate::get(session)->gate = this;
     connectionOf(session)->setMessageBytes(std::min(StrangersBytes, limits.messageBytes));
-    if (qsizetype(m_visitors.size()) > std::max(limits.unauthenticatedConnections, 1))
-        decideLater(m_visitors.front().id, false,
-                    QStringLiteral("others wait to be let in, and it has waited longest"));
+    if (hasTooMany())
+        QMetaObject::invokeMethod(
+                m_context.get(), [this] { makeRoom(); }, Qt::QueuedConnection);
     if (!hasToken() && !m_wantsToken)
         ask(m_visitors.back(), {});
+}
+
+bool Doorkeeper::hasTooMany() const
+{
+    return qsizetype(m_visitors.size())
+           > std::max(m_settings.transport.limits.unauthenticatedConnections, 1);
+}
+
+// Many strangers that say nothing cannot keep others out: who has waited longest makes room.
+void Doorkeeper::makeRoom()
+{
+    const std::weak_ptr<QObject> context = m_context;
+    while (!context.expired() && hasTooMany())
+        refuse(m_visitors.front(),
+               QStringLiteral("others wait to be let in, and it has waited longest"));
 }
 
 void Doorkeeper::messageReceived(Session *session, const Message &message)
@@ -235,14 +249,16 @@ void Doorkeeper::refuse(Visitor &visitor, const QString &reason)
     peerWarning(m_settings.transport.log.get(), lcEndpoint)
             << "refusing" << session->peerName() + QLatin1Char(':') << reason;
     remove(session);
+    const QPointer<AcceptedSession> guard(
+            session); // a socket of the user's has slots of the user's
     Transport &transport = *SessionPrivate::get(session)->transportAt(0);
     if (msgid && transport.connection() != nullptr) {
         Detail::writeErrorAnswer(transport, *msgid, reason);
         transport.outputAdded();
-        transport.flush();
     }
     session->flushWithin(std::chrono::milliseconds(0)); // and does not wait when it is closed
-    onRefused(session);
+    if (guard)
+        onRefused(session);
 }
 
 std::optional<Address> Admission::peerAddress() const

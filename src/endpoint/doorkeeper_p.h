@@ -76,6 +76,8 @@ private:
     void takeToken(Visitor &visitor, const Message &message);
     bool isRight(const QByteArray &token) const;
     void ask(Visitor &visitor, const QByteArray &token);
+    bool hasTooMany() const;
+    void makeRoom();
     void decideLater(quint64 id, bool accept, const QString &reason);
     void decide(quint64 id, bool accept, const QString &reason);
     void accept(Visitor &visitor);

@@ -14,6 +14,8 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <algorithm>
+
 using namespace std::chrono_literals;
 using Client = ModeClient;
 using Server = ModeServer;
@@ -70,6 +72,7 @@ private Q_SLOTS:
     void tokenThatNeverComes();
     void clientGivesUp();
     void strangersAreBounded();
+    void strangersInOneTurn();
     void strangersCannotSendMuch();
     void strangersAreNotNotified();
     void authenticatorByAddress();
@@ -474,6 +477,33 @@ void tst_Authentication::strangersAreBounded()
     QTRY_COMPARE(strangers[0]->state(), QAbstractSocket::UnconnectedState);
     QCOMPARE(strangers[1]->state(), QAbstractSocket::ConnectedState);
     QCOMPARE(strangers[2]->state(), QAbstractSocket::ConnectedState);
+}
+
+// All of them come before one of them could be told to go.
+void tst_Authentication::strangersInOneTurn()
+{
+    Server server;
+    Limits limits;
+    limits.unauthenticatedConnections = 3;
+    server.setLimits(limits);
+    server.setToken("secret");
+    prepare(server);
+    QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("waited longest")));
+    std::vector<std::unique_ptr<QTcpSocket>> strangers(30);
+    for (auto &stranger : strangers) {
+        stranger = std::make_unique<QTcpSocket>();
+        stranger->connectToHost(QHostAddress::LocalHost,
+                                quint16(server.urls().constFirst().port()));
+        QVERIFY(stranger->waitForConnected(5'000)); // by the system
+    }
+    const auto open = [&] {
+        return std::count_if(strangers.cbegin(), strangers.cend(), [](const auto &stranger) {
+            return stranger->state() == QAbstractSocket::ConnectedState;
+        });
+    };
+    QTRY_COMPARE(open(), 3);
+    QCOMPARE(server.counters().connectionsRejectedBy[MsgpackRpc::Counters::NotAuthenticated],
+             quint64(27));
 }
 
 void tst_Authentication::strangersCannotSendMuch()
