@@ -43,7 +43,7 @@ public:
     /// client.call<QStringList>("nvim_list_bufs")
     /// \endcode
     /// It is started from the event loop, in \a workingDirectory (empty: that of this program) with \a environment
-    /// (default: that of this program). If there is no such program or directory, calls end with NotConnectable. When the
+    /// (default: that of this program). If it cannot be started, calls end with NotConnectable, which says why. When the
     /// program ends, open calls end with ConnectionLost, which tells its exit code, or that it has crashed; it is started
     /// again when something is to be sent, or as reconnect() says.
     ///

@@ -33,13 +33,13 @@ ProcessConnector::ProcessConnector(const ProcessSettings &settings,
             Qt::QueuedConnection);
 }
 
-// The attempt was given up: the child, if there is one already, has nobody to talk to.
+// The attempt was given up: the child, if there is one already, has nobody to talk to. It is told of all the same.
 ProcessConnector::~ProcessConnector()
 {
     closeChildEnds();
     m_streams.reset();
     if (m_process && m_process->state() != QProcess::NotRunning)
-        ProcessEnd::begin(std::move(m_process), nullptr, m_closeTime);
+        ProcessEnd::begin(std::move(m_process), m_observer, m_closeTime);
 }
 
 void ProcessConnector::start()
@@ -138,6 +138,7 @@ void ProcessConnector::onError(QProcess::ProcessError error)
 {
     if (error != QProcess::FailedToStart || std::exchange(m_isDone, true))
         return;
+    m_isMissing = true;
     fail(m_process->errorString());
 }
 

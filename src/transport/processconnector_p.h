@@ -37,7 +37,7 @@ private:
     int m_childInput = -1;
     int m_childOutput = -1;
     bool m_isDone = false;
-    bool m_isMissing = false; // there is no such program: there is no use in trying again
+    bool m_isMissing = false; // it cannot be started: there is no use in trying again
 };
 
 } // namespace MsgpackRpc

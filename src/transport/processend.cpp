@@ -32,6 +32,7 @@ ProcessEnd::ProcessEnd(std::unique_ptr<QProcess> process, std::shared_ptr<Proces
     m_process->disconnect();
     m_process->closeWriteChannel();
     connect(m_process.get(), &QProcess::finished, this, &ProcessEnd::onFinished);
+    connect(m_process.get(), &QProcess::errorOccurred, this, &ProcessEnd::onError);
     connect(m_process.get(), &QProcess::readyReadStandardError, this, &ProcessEnd::onErrorOutput);
     connect(m_process.get(), &QProcess::readyReadStandardOutput, m_process.get(),
             [process = m_process.get()] { process->readAllStandardOutput(); });
@@ -78,6 +79,16 @@ void ProcessEnd::onFinished()
     onErrorOutput();
     if (m_observer)
         m_observer->processFinished(m_process->exitCode(), m_process->exitStatus());
+    m_observer.reset();
+    deleteLater();
+}
+
+// It has never run, so that it does not end either.
+void ProcessEnd::onError(QProcess::ProcessError error)
+{
+    if (error != QProcess::FailedToStart)
+        return;
+    m_timer.stop();
     m_observer.reset();
     deleteLater();
 }

@@ -31,6 +31,7 @@ private:
     void nextStep();
     std::chrono::milliseconds timeOfStep() const;
     void onFinished();
+    void onError(QProcess::ProcessError error);
     void onErrorOutput();
     void endNow();
 

@@ -54,6 +54,8 @@ private Q_SLOTS:
     void deletedInItsOwnCallback();
     void deletedWhileStarting();
     void closedWhileTheLoopRuns();
+    void closedBeforeItHasStarted();
+    void closedBeforeItFailsToStart();
     void oneConnectionOnly();
     void anotherProcess();
     void backToTheUrl();
@@ -517,6 +519,58 @@ void tst_Process::closedWhileTheLoopRuns()
     QVERIFY2(took < 1000, qPrintable(QString::number(took)));
     QVERIFY(!isGone(pid));
     QTRY_VERIFY(isGone(pid));
+}
+
+// Given up before the child is known to run: that it has ended is told all the same, and what it has written.
+void tst_Process::closedBeforeItHasStarted()
+{
+    Client client;
+    QSignalSpy finished(&client, &Client::processFinished);
+    QByteArray written;
+    connect(&client, &Client::processErrorOutput, this,
+            [&](const QByteArray &text) { written += text; });
+    QEventLoop loop;
+    connect(&client, &Client::processFinished, &loop, &QEventLoop::quit);
+    QTimer::singleShot(10s, &loop, &QEventLoop::quit);
+    QTimer::singleShot(0, &client, [&client] {
+        client.startProcess(QStringLiteral("/bin/sh"),
+                            {QStringLiteral("-c"), QStringLiteral("echo began >&2; cat; exit 3")});
+        client.close();
+    });
+    loop.exec();
+    QCOMPARE(finished.size(), 1);
+    QCOMPARE(finished.first().at(0).toInt(), 3);
+    QCOMPARE(written, QByteArray("began\n"));
+}
+
+// A script whose interpreter is not there is found out by the child only.
+void tst_Process::closedBeforeItFailsToStart()
+{
+    QTemporaryDir folder;
+    const QString script = folder.filePath(QStringLiteral("script"));
+    QFile file(script);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write("#!/there/is/no/such/interpreter\n");
+    file.close();
+    QVERIFY(file.setPermissions(QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner));
+    const auto ends = [] { return QCoreApplication::instance()->children().size(); };
+    const qsizetype before = ends();
+    Client client;
+    QSignalSpy finished(&client, &Client::processFinished);
+    for (int i = 0; i < 20; ++i) {
+        client.startProcess(script);
+        client.open();
+        client.close();
+    }
+    QTRY_COMPARE(ends(), before); // what ends a child belongs to the application meanwhile
+    QVERIFY(finished.isEmpty());
+    // And when nobody closes: it is tried once, since it would fail again.
+    auto reply = client.call("add", 1, 2);
+    QVERIFY(reply.waitForFinished(10s));
+    QCOMPARE(reply.error().code(), Error::NotConnectable);
+    QVERIFY2(reply.error().message().contains(QStringLiteral("cannot start")),
+             qPrintable(reply.error().message()));
+    m_descriptors += 21; // a start that fails costs a QProcess of Qt 6.4 one
 }
 
 void tst_Process::oneConnectionOnly()
