@@ -40,9 +40,11 @@ QString tooLong(const QString &path)
                                   .arg(Most);
 }
 
-// Others cannot reach into the runtime folder.
-LocalPath placed(const QString &name)
+// Others cannot reach into the runtime folder. Several slashes at the beginning are as one, and no URL has them.
+LocalPath placed(QString name)
 {
+    while (name.startsWith(QLatin1String("//")))
+        name.remove(0, 1);
     if (name.startsWith(QLatin1Char('/')))
         return {name, tooLong(name)};
     const QString folder = QStandardPaths::writableLocation(QStandardPaths::RuntimeLocation);

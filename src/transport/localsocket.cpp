@@ -62,8 +62,8 @@ mode_t modeOf(LocalAccess access)
     return 0600;
 }
 
-/// Holds the folder of a socket against others who begin or end to listen there. Without it, of two who find the file of
-/// a dead server, one could remove the new file of the other.
+/// Holds the folder of a socket against others who begin to listen there. Without it, of two who find the file of a dead
+/// server, one could remove the new file of the other.
 class FolderLock
 {
 public:
@@ -140,13 +140,24 @@ int LocalListeningSocket::listen(const QString &path, LocalAccess access)
         m_error = QStringLiteral("there is no folder %1").arg(QFileInfo(path).absolutePath());
         return -1;
     }
+    // Whoever may read the folder can lock it, for as long as they like: that is not to keep us from a new file.
     const FolderLock lock(path);
-    if (!lock.isHeld()) {
-        m_error = QStringLiteral("the folder %1 cannot be locked: %2")
-                          .arg(QFileInfo(path).absolutePath(), qt_error_string(errno));
-        return -1;
-    }
-    return makeRoom(path) ? bindTo(path, access) : -1;
+    const bool isFree = lock.isHeld() ? makeRoom(path) : isNew(path);
+    return isFree ? bindTo(path, access) : -1;
+}
+
+bool LocalListeningSocket::isNew(const QString &path)
+{
+    const int error = errno; // of the lock
+    struct stat file = {};
+    if (lstat(QFile::encodeName(path).constData(), &file) != 0 && errno == ENOENT)
+        return true;
+    m_error = QStringLiteral(
+                      "there is a file already, which could only be removed if it were that of a "
+                      "server that is "
+                      "gone, and while nobody else holds the folder %1, which cannot be locked: %2")
+                      .arg(QFileInfo(path).absolutePath(), qt_error_string(error));
+    return false;
 }
 
 // Only the socket of one who does not listen any more goes: nothing that is something else, or may be.
@@ -209,11 +220,11 @@ void LocalListeningSocket::abandon(int descriptor)
     ::close(descriptor);
 }
 
+// Without the lock: nobody takes the place of one who still listens.
 void LocalListeningSocket::remove()
 {
     if (m_path.isEmpty())
         return;
-    const FolderLock lock(m_path);
     const QByteArray name = QFile::encodeName(std::exchange(m_path, QString()));
     struct stat file = {};
     if (lstat(name.constData(), &file) == 0 && quint64(file.st_dev) == m_device

@@ -59,6 +59,7 @@ public:
 
 private:
     bool makeRoom(const QString &path);
+    bool isNew(const QString &path);
     int bindTo(const QString &path, LocalAccess access);
     int fail(int descriptor);
 

@@ -10,6 +10,7 @@
 #include <MsgpackRpc/Server>
 
 #include <QtCore/QDir>
+#include <QtCore/QElapsedTimer>
 #include <QtCore/QFile>
 #include <QtCore/QTemporaryDir>
 #include <QtNetwork/QLocalServer>
@@ -17,6 +18,8 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -44,6 +47,7 @@ private Q_SLOTS:
     void fileGoesWithTheServer();
     void newerFileStays();
     void staleFile();
+    void folderHeldByAnother();
     void killedServer();
     void oneHeirOfMany();
     void liveServer_data();
@@ -226,6 +230,34 @@ void tst_Local::newerFileStays()
     }
     QVERIFY(exists(path()));
     QVERIFY(answers(url()));
+}
+
+// Whoever may read the folder can lock it, and is not to keep a server from beginning and ending.
+void tst_Local::folderHeldByAnother()
+{
+    Server server;
+    server.bind("add", add);
+    for (int i = 0; i < 10; ++i)
+        QVERIFY(server.listen(url(QString::number(i))));
+    const int folder =
+            ::open(QFile::encodeName(m_folder->path()).constData(), O_RDONLY | O_DIRECTORY);
+    QVERIFY(folder >= 0 && flock(folder, LOCK_EX) == 0);
+    QVERIFY2(server.listen(url()), qPrintable(server.error().message()));
+    QVERIFY(answers(url()));
+    QElapsedTimer timer;
+    timer.start();
+    server.close();
+    QVERIFY(timer.elapsed() < 3'000); // rather than half a second for each
+    QVERIFY(!exists(path()));
+    {
+        const PlainSocket dead(path(), 1);
+    }
+    QVERIFY(!server.listen(url()));
+    QVERIFY2(server.error().message().contains(u"cannot be locked"),
+             qPrintable(server.error().message()));
+    QVERIFY(exists(path()));
+    ::close(folder);
+    QVERIFY2(server.listen(url()), qPrintable(server.error().message()));
 }
 
 void tst_Local::staleFile()

@@ -37,6 +37,7 @@ void tst_LocalPath::paths_data()
     QTest::newRow("encoded") << QUrl("local:a%3Fb%25c") << "/RUNTIME/a?b%c";
     QTest::newRow("absolute") << QUrl("local:/run/x.sock") << "/run/x.sock";
     QTest::newRow("three slashes") << QUrl("local:///run/x.sock") << "/run/x.sock";
+    QTest::newRow("four slashes") << QUrl("local:////run/x.sock") << "/run/x.sock";
     QTest::newRow("umlaut") << QUrl(QString::fromUtf8("local:/run/\xc3\xa4")) << "/run/\u00e4";
 }
 
