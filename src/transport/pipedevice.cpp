@@ -108,8 +108,32 @@ PipeDevice::Pipes PipeDevice::makePipes()
     return {std::make_unique<PipeDevice>(ends[0], ends[3]), ends[2], ends[1]};
 }
 
+namespace {
+
+// Where a standard stream was closed when the program began, its number is somebody else's, as the event loop's.
+QString problemOfStandardStreams()
+{
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO}) {
+        struct stat file = {};
+        if (fstat(descriptor, &file) != 0)
+            return qt_error_string(errno);
+        if (!S_ISFIFO(file.st_mode) && !S_ISSOCK(file.st_mode) && !S_ISCHR(file.st_mode)
+            && !S_ISREG(file.st_mode))
+            return QStringLiteral("descriptor %1 is none: it was closed when the program began")
+                    .arg(descriptor);
+    }
+    return {};
+}
+
+} // namespace
+
 std::unique_ptr<PipeDevice> PipeDevice::takeStandardStreams(QString *why)
 {
+    const QString problem = problemOfStandardStreams();
+    if (!problem.isEmpty()) {
+        *why = QStringLiteral("the standard streams cannot be used: %1").arg(problem);
+        return nullptr;
+    }
     static std::atomic_flag areTaken = ATOMIC_FLAG_INIT;
     if (areTaken.test_and_set()) {
         *why = QStringLiteral("the standard streams are in use already");

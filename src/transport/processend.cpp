@@ -4,7 +4,16 @@
 #include <QtCore/QCoreApplication>
 #include <QtCore/QThread>
 
+#include <algorithm>
+
 namespace MsgpackRpc {
+
+namespace {
+
+// How long the system may take to end a child that was killed, before it is left to it.
+constexpr std::chrono::milliseconds LongestReaping(1'000);
+
+} // namespace
 
 void ProcessEnd::begin(std::unique_ptr<QProcess> process, std::shared_ptr<ProcessObserver> observer,
                        std::chrono::milliseconds time)
@@ -42,6 +51,7 @@ ProcessEnd::ProcessEnd(std::unique_ptr<QProcess> process, std::shared_ptr<Proces
 ProcessEnd::~ProcessEnd()
 {
     endNow();
+    m_process->disconnect(this); // which the process would still tell of its end
 }
 
 void ProcessEnd::watch()
@@ -104,7 +114,8 @@ void ProcessEnd::endNow()
 {
     m_timer.stop();
     while (m_process->state() != QProcess::NotRunning) {
-        if (m_process->waitForFinished(waitingTime(timeOfStep())))
+        const auto time = m_step == Killed ? std::max(timeOfStep(), LongestReaping) : timeOfStep();
+        if (m_process->waitForFinished(waitingTime(time)))
             break;
         if (m_step == Killed)
             break; // the system has it

@@ -56,6 +56,9 @@ private Q_SLOTS:
     void closedWhileTheLoopRuns();
     void closedBeforeItHasStarted();
     void closedBeforeItFailsToStart();
+    void killedAtOnce_data();
+    void killedAtOnce();
+    void noStandardInput();
     void oneConnectionOnly();
     void anotherProcess();
     void backToTheUrl();
@@ -571,6 +574,41 @@ void tst_Process::closedBeforeItFailsToStart()
     QVERIFY2(reply.error().message().contains(QStringLiteral("cannot start")),
              qPrintable(reply.error().message()));
     m_descriptors += 21; // a start that fails costs a QProcess of Qt 6.4 one
+}
+
+void tst_Process::killedAtOnce_data()
+{
+    QTest::addColumn<std::chrono::milliseconds>("time");
+    QTest::newRow("0") << 0ms;
+    QTest::newRow("2 ms") << 2ms;
+}
+
+// Without an event loop, and without time for the child to end.
+void tst_Process::killedAtOnce()
+{
+    QFETCH(const std::chrono::milliseconds, time);
+    auto client = std::make_unique<Client>();
+    MsgpackRpc::Limits limits;
+    limits.closeTime = time;
+    client->setLimits(limits);
+    client->startProcess(QStringLiteral("/bin/sleep"), {QStringLiteral("30")});
+    client->open();
+    QTRY_COMPARE(client->state(), Client::Connected);
+    client.reset();
+    QVERIFY(!hasChildren());
+}
+
+// Its number is then that of something of the event loop's, which is left alone.
+void tst_Process::noStandardInput()
+{
+    QProcess child;
+    child.start(QStringLiteral("/bin/sh"),
+                {QStringLiteral("-c"), QStringLiteral("exec \"$0\" serve <&-"), program});
+    QVERIFY(child.waitForFinished(20'000));
+    QCOMPARE(child.exitStatus(), QProcess::NormalExit);
+    QVERIFY(child.exitCode() != 0);
+    QVERIFY2(child.readAllStandardError().contains("the standard streams cannot be used"),
+             child.readAllStandardError().constData());
 }
 
 void tst_Process::oneConnectionOnly()
