@@ -139,7 +139,8 @@ struct Reconnect
     /// When to connect again.
     Mode mode = OnDemand;
     /// Attempts before everything that waits for the connection fails with ConnectFailed. At least
-    /// 1.
+    /// 1. A connection that ends before a message went either way counts as one that has failed, but
+    /// for the first of several in a row: that one may have been idle.
     int attempts = 5;
     /// The delay after the first failed attempt; it doubles with each further one. Each delay is
     /// varied by up to a quarter either way, so that many clients of a restarted server do not all

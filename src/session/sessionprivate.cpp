@@ -339,8 +339,8 @@ void SessionPrivate::connectionLost(Transport &transport, quint64 firstUnsent, c
         tellClosed(error);
     } else {
         stateChanged(transport);
-        transport.reopen();
         emitLater([this, error] { Q_EMIT q->errorOccurred(error); });
+        transport.reopen(error);
     }
     outputShrunk();
     // Last, since the callbacks may delete the session.

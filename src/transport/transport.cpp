@@ -70,6 +70,7 @@ void Transport::open()
 {
     if (m_isPassive || m_connection != nullptr || m_connector || m_isWaiting)
         return;
+    m_futile = 0;
     m_attempts = 0;
     attempt();
 }
@@ -119,8 +120,15 @@ void Transport::attemptFailed(const QString &reason)
     m_connector->disconnect();
     m_connector.release()->deleteLater();
     m_timer->stop();
-    if (!isUsable)
-        return giveUp(Error::NotConnectable, reason);
+    if (isUsable)
+        tryAgain(reason);
+    else
+        giveUp(Error::NotConnectable, reason);
+}
+
+// The attempt, which has failed because of \a reason, was not the last.
+void Transport::tryAgain(const QString &reason)
+{
     const Reconnect &reconnect = m_settings.reconnect;
     qCDebug(lcTransport).noquote() << "attempt" << m_attempts << "to connect to"
                                    << m_settings.target() << "failed:" << reason;
@@ -139,22 +147,33 @@ void Transport::attemptFailed(const QString &reason)
                                          .arg(std::max(reconnect.attempts, 1)));
 }
 
-void Transport::reopen()
+// The peer may have closed a connection that was idle. One that accepts and closes again and again would be connected to
+// without end: those are attempts that have failed.
+void Transport::reopen(const Error &why)
 {
     if (m_isPassive || m_connection != nullptr || m_connector || m_isWaiting)
         return;
-    if (m_settings.reconnect.mode == Reconnect::Always && m_queue.isEmpty()) {
-        // Not at once: a peer that accepts and closes would be connected to without end.
-        if (!m_timer)
-            m_timer = std::make_unique<Timer>([this] { onTimer(); });
-        m_isWaiting = true;
-        m_attempts = 1;
-        m_timer->start(nextDelay());
+    if (m_queue.isEmpty()) {
+        if (m_settings.reconnect.mode == Reconnect::Always)
+            reopenLater();
+    } else if (m_futile <= 1) {
         m_attempts = 0;
+        attempt();
+    } else {
         setState(Connecting);
-    } else if (!m_queue.isEmpty()) {
-        open();
+        tryAgain(why.message());
     }
+}
+
+void Transport::reopenLater()
+{
+    if (m_futile <= 1)
+        m_attempts = 1;
+    m_isWaiting = true;
+    m_timer->start(nextDelay());
+    if (m_futile <= 1)
+        m_attempts = 0;
+    setState(Connecting);
 }
 
 void Transport::giveUp(Error::Code code, const QString &why)
@@ -169,7 +188,6 @@ void Transport::giveUp(Error::Code code, const QString &why)
 void Transport::deviceConnected()
 {
     m_timer->stop();
-    m_attempts = 0;
     std::unique_ptr<QIODevice> device = m_connector->takeDevice();
     m_connector->disconnect();
     m_connector.release()->deleteLater();
@@ -201,6 +219,7 @@ Connection *Transport::makeConnection(std::unique_ptr<QIODevice> device, Connect
 void Transport::adopt(std::unique_ptr<QIODevice> device, Connection::Role role)
 {
     ++m_generation;
+    m_firstOfConnection = m_queue.firstUnsent();
     m_connection = makeConnection(std::move(device), role);
     if (role == Connection::Passive)
         m_state = Connected;
@@ -230,6 +249,9 @@ Traffic Transport::traffic() const
 void Transport::connectionClosed(const Error &reason)
 {
     const quint64 firstUnsent = m_queue.firstUnsent();
+    const bool hasCarried =
+            firstUnsent != m_firstOfConnection || m_connection->traffic().messagesReceived > 0;
+    m_futile = hasCarried ? 0 : m_futile + 1;
     m_queue.dropPartial();
     m_queue.removeAnswers();
     m_owner.connectionLost(*this, firstUnsent, reason);

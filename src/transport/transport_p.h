@@ -105,8 +105,9 @@ public:
     }
     /// Connects, if there is no connection and none is being made.
     void open();
-    /// Connects again after a loss, if something waits or it is always to be connected.
-    void reopen();
+    /// Connects again after a loss because of \a why, if something waits or it is always to be connected. Gives up, and so
+    /// may call connectFailed(), when Reconnect::attempts connections, one after the other, have carried nothing.
+    void reopen(const Error &why);
     /// Ends the connection, or the attempt, and connects again when there is something to send. Slots of a device that
     /// is the user's may run, and do anything.
     void endConnection();
@@ -148,6 +149,8 @@ private:
     void attempt();
     void onTimer();
     void attemptFailed(const QString &reason);
+    void tryAgain(const QString &reason);
+    void reopenLater();
     void deviceConnected();
     Connection *makeConnection(std::unique_ptr<QIODevice> device, Connection::Role role);
     void adopt(std::unique_ptr<QIODevice> device, Connection::Role role);
@@ -162,6 +165,8 @@ private:
     std::unique_ptr<Connector> m_connector;
     std::unique_ptr<Timer> m_timer; // of an attempt, or until the next
     int m_attempts = 0;
+    quint64 m_firstOfConnection = 0; // the number of the first message that it could carry
+    int m_futile = 0; // connections, one after the other, that have carried no message either way
     qsizetype m_dropped = 0;
     Traffic m_traffic; // of former connections
     quint32 m_generation = 0;

@@ -12,12 +12,16 @@
 #include <QtCore/QDir>
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QFile>
+#include <QtCore/QScopeGuard>
 #include <QtCore/QTemporaryDir>
+#include <QtCore/QThread>
+#include <QtCore/QTimer>
 #include <QtNetwork/QLocalServer>
 #include <QtNetwork/QLocalSocket>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <atomic>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -48,6 +52,7 @@ private Q_SLOTS:
     void newerFileStays();
     void staleFile();
     void folderHeldByAnother();
+    void acceptsAndCloses();
     void killedServer();
     void oneHeirOfMany();
     void liveServer_data();
@@ -119,11 +124,12 @@ public:
     }
     ~PlainSocket() { ::close(m_descriptor); }
     /// Accepts one, if there is one, and forgets it.
-    void accept()
+    bool accept()
     {
         const int accepted = ::accept(m_descriptor, nullptr, nullptr);
         if (accepted >= 0)
             ::close(accepted);
+        return accepted >= 0;
     }
 
 private:
@@ -258,6 +264,39 @@ void tst_Local::folderHeldByAnother()
     QVERIFY(exists(path()));
     ::close(folder);
     QVERIFY2(server.listen(url()), qPrintable(server.error().message()));
+}
+
+// A peer that lets everybody in and puts them out again, before a client that has other things to do has written: the call
+// ends, and not after connecting without end.
+void tst_Local::acceptsAndCloses()
+{
+    PlainSocket peer(path(), 5);
+    std::atomic<bool> isOver = false;
+    std::atomic<int> connections = 0;
+    const std::unique_ptr<QThread> thread(QThread::create([&] {
+        while (!isOver) {
+            connections += peer.accept() ? 1 : 0;
+            QThread::yieldCurrentThread();
+        }
+    }));
+    thread->start();
+    const auto stop = qScopeGuard([&] {
+        isOver = true;
+        thread->wait();
+    });
+    QTimer busy;
+    busy.callOnTimeout([] { QThread::msleep(5); });
+    busy.start(0);
+    Client client(url());
+    client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 3, 1ms, 2ms});
+    for (int i = 0; i < 5; ++i) {
+        auto reply = client.withTimeout(-1ms).call("add", 1, 2);
+        QTRY_VERIFY_WITH_TIMEOUT(reply.isFinished(), 10'000);
+        // Written or not, as it comes.
+        QVERIFY(reply.error().code() == Error::ConnectFailed
+                || reply.error().code() == Error::ConnectionLost);
+    }
+    QVERIFY2(connections <= 5 * 4, qPrintable(QString::number(connections)));
 }
 
 void tst_Local::staleFile()

@@ -42,6 +42,8 @@ private Q_SLOTS:
     void optionOnEachConnection();
     void reopenAlways();
     void reopenAlwaysGoesOn();
+    void acceptsAndCloses_data();
+    void acceptsAndCloses();
     void reopenWhileConnecting();
     void acceptedIsNeverMadeAgain();
     void acceptedIsReadAtOnce();
@@ -159,7 +161,7 @@ public:
         losses.append(firstUnsent);
         errors.append(error);
         if (reopens)
-            lost.reopen();
+            lost.reopen(error);
         run(onLost);
     }
     void connectFailed(Transport &failed, const Error &error) override
@@ -168,7 +170,14 @@ public:
         dropped.append(int(failed.takeDropped()));
         run(onFailed);
     }
-    void stateChanged(Transport &changed) override { states.append(changed.state()); }
+    void stateChanged(Transport &changed) override
+    {
+        states.append(changed.state());
+        if (closesAtOnce && changed.state() == Transport::Connected) {
+            device()->room = 0;
+            device()->finish();
+        }
+    }
     void outputDrained(Transport &) override {}
 
     TransportSettings settings;
@@ -185,6 +194,7 @@ public:
     QList<int> dropped;
     QList<int> states;
     bool reopens = true;
+    bool closesAtOnce = false; // the peer, before anything is sent
     std::function<void()> onMessage;
     std::function<void()> onLost;
     std::function<void()> onFailed;
@@ -578,6 +588,9 @@ void tst_Transport::reopenAlways()
     QCOMPARE(owner.transport->generation(), 2U);
 
     // At once if something waits.
+    owner.send(poke("b"));
+    processEvents();
+    QCOMPARE(owner.device()->written(), poke("b"));
     owner.device()->room = 0;
     owner.send(poke("a"));
     processEvents();
@@ -586,6 +599,51 @@ void tst_Transport::reopenAlways()
     QCOMPARE(owner.attempts.size(), 3);
     clock.advance(1ms);
     QCOMPARE(owner.device()->written(), poke("a"));
+}
+
+void tst_Transport::acceptsAndCloses_data()
+{
+    QTest::addColumn<bool>("always");
+    QTest::newRow("on demand") << false;
+    QTest::newRow("always") << true;
+}
+
+// A peer that closes each connection before anything has gone through it: once that may be chance, then each is an attempt
+// that has failed.
+void tst_Transport::acceptsAndCloses()
+{
+    QFETCH(const bool, always);
+    Testing::Clock clock;
+    TestOwner owner;
+    owner.clock = &clock;
+    owner.settings.reconnect = {always ? Reconnect::Always : Reconnect::OnDemand, 3, 100ms, 1s};
+    owner.closesAtOnce = true;
+    owner.make();
+    owner.send(poke("a"));
+    for (int i = 0; i < 20; ++i)
+        processEvents();
+    QCOMPARE(owner.attempts.size(), 2);
+    const auto wait = [&clock](std::chrono::milliseconds time) {
+        for (; time > 0ms; time -= 20ms) {
+            clock.advance(20ms);
+            processEvents();
+        }
+    };
+    wait(600ms);
+    QCOMPARE(owner.attempts.size(), 4); // after some 100 and 200 ms
+    QCOMPARE(owner.failures.size(), 1);
+    QCOMPARE(owner.failures.constFirst().code(), Error::ConnectFailed);
+    QCOMPARE(owner.dropped, QList<int>{1});
+    QCOMPARE(owner.losses.size(), 4);
+    wait(10s);
+    QVERIFY(always ? owner.attempts.size() > 4 && owner.attempts.size() < 40
+                   : owner.attempts.size() == 4);
+    // The next finds a peer that has come to its senses.
+    owner.closesAtOnce = false;
+    owner.send(poke("b"));
+    wait(2s);
+    QCOMPARE(owner.transport->state(), Transport::Connected);
+    QCOMPARE(owner.device()->written(), poke("b"));
 }
 
 void tst_Transport::reopenAlwaysGoesOn()
@@ -629,7 +687,7 @@ void tst_Transport::reopenWhileConnecting()
     clock.advance(1s);
     owner.onLost = [&] {
         owner.transport->open();
-        owner.transport->reopen();
+        owner.transport->reopen(Error(Error::ConnectionLost, QStringLiteral("gone")));
     };
     owner.device()->finish();
     processEvents();
@@ -640,7 +698,7 @@ void tst_Transport::reopenWhileConnecting()
     clock.advance(1s);
     QCOMPARE(owner.attempts.size(), 3);
     QCOMPARE(owner.transport->state(), Transport::Connected);
-    owner.transport->reopen();
+    owner.transport->reopen(Error(Error::ConnectionLost, QStringLiteral("gone")));
     QCOMPARE(owner.transport->state(), Transport::Connected);
     clock.advance(1min);
     QCOMPARE(owner.attempts.size(), 3);
@@ -665,7 +723,7 @@ void tst_Transport::acceptedIsNeverMadeAgain()
     processEvents();
     QCOMPARE(owner.losses, QList<quint64>{0});
     owner.transport->queue().clear();
-    owner.transport->reopen();
+    owner.transport->reopen(Error(Error::ConnectionLost, QStringLiteral("gone")));
     owner.transport->open();
     clock.advance(1min);
     QVERIFY(owner.attempts.isEmpty());
