@@ -117,7 +117,7 @@ void Session::setLimits(const Limits &limits)
     if (d->settings.limits == limits)
         return;
     d->settings.limits = limits;
-    d->updateCongestion();
+    d->limitsChanged();
     Q_EMIT limitsChanged();
 }
 

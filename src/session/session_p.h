@@ -164,8 +164,9 @@ public:
         if (Q_UNLIKELY(isCongested))
             updateCongestion();
     }
-    /// To be called when the limit is another.
     void updateCongestion();
+    /// To be called when the limits are others.
+    void limitsChanged();
 
     // Answers
     bool canAnswer(const Transport *transport, quint32 generation) const;

@@ -195,6 +195,9 @@ void SessionPrivate::callReceived(Transport &transport, Message &message)
             call.fail(message.faultText);
         return;
     }
+    // In a pause only what a peer has left that is gone is read: nobody waits for the answer.
+    if (!isNotification && Q_UNLIKELY(hasEnoughWork()) && transport.connection()->isReadingPaused())
+        return;
     dispatcher->dispatch(call);
     // From here on this may be gone; the port knows.
     if (!isNotification && !call.isAnswered() && port.isOpen())
@@ -243,6 +246,15 @@ void SessionPrivate::updateReading(Transport &transport)
     const qsizetype allowed = connection->isReadingPaused() ? backlog() / 2 : backlog();
     const bool pause = hasEnoughWork() || transport.queue().size() > allowed;
     connection->setReadingPaused(pause);
+}
+
+void SessionPrivate::limitsChanged()
+{
+    updateCongestion();
+    for (const auto &transport : m_transports) {
+        if (transport)
+            updateReading(*transport);
+    }
 }
 
 // At least one: what is not read can't be ended.

@@ -56,10 +56,10 @@ EpollSet::~EpollSet()
     ::close(m_descriptor);
 }
 
-bool EpollSet::add(int descriptor, EpollClient *client)
+bool EpollSet::add(int descriptor, EpollClient *client, quint32 events)
 {
     epoll_event event = {};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.events = events;
     event.data.ptr = client;
     return epoll_ctl(m_descriptor, EPOLL_CTL_ADD, descriptor, &event) == 0;
 }

@@ -40,8 +40,11 @@ public:
     static std::shared_ptr<EpollSet> current(QString *why);
     ~EpollSet() override;
 
-    /// Watches \a descriptor for everything. False, and errno says why, if the system refuses.
-    bool add(int descriptor, EpollClient *client);
+    /// Everything that happens to a stream, told once each.
+    static constexpr quint32 Everything = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+    /// Watches \a descriptor for \a events. False, and errno says why, if the system refuses.
+    bool add(int descriptor, EpollClient *client, quint32 events = Everything);
     /// Watches it no more; nothing is told to \a client any more.
     void remove(int descriptor, EpollClient *client) noexcept;
 

@@ -22,6 +22,8 @@ public:
     qint64 bytesToWrite() const override;
     bool waitForBytesWritten(int milliseconds) override;
     void close() override;
+    /// What everything is passed on to; null once it is gone.
+    QIODevice *inner() const { return m_inner; }
     /// Has a socket send what was written to it.
     void flush();
 

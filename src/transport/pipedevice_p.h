@@ -50,6 +50,8 @@ public:
     bool waitForReadyRead(int milliseconds) override;
     bool waitForBytesWritten(int milliseconds) override;
     void close() override;
+    /// Where it reads from.
+    int inputDescriptor() const noexcept { return m_input; }
 
 protected:
     qint64 readData(char *data, qint64 maxSize) override;

@@ -38,6 +38,8 @@ public:
 
     /// The peer's address; none if it has no IP address.
     virtual std::optional<Address> peerAddress() const = 0;
+    /// What an EndWatch may watch; -1 if it tells of the end itself, even while it is not read from.
+    virtual qintptr descriptor() const { return -1; }
     /// As TcpSocket::tune().
     virtual void tune(int keepAliveSeconds) = 0;
     /// The certificate of the peer, if it has shown one that was verified; otherwise null.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/streamconnection_p.h"
 
+#include "transport/endwatch_p.h"
 #include "transport/foreignsocket_p.h"
 #include "transport/forwardingdevice_p.h"
 #include "transport/socketdevice_p.h"
@@ -139,7 +140,8 @@ void StreamConnection::endOfTurn()
 // A pause holds the peer back; of one that has ended, what it has sent is taken and the end is told.
 bool StreamConnection::mayRead() const noexcept
 {
-    return m_handler != nullptr && !m_isWaiting && !m_isHeld && (!m_isPaused || m_isClosed);
+    return m_handler != nullptr && !m_isWaiting && !m_isHeld
+           && (!m_isPaused || m_isClosed || m_isEnding);
 }
 
 // Calls \a function, which is one of the device's: nothing is read or written within it.
@@ -369,12 +371,26 @@ void StreamConnection::setReadingPaused(bool paused)
     if (m_isPaused == paused)
         return;
     m_isPaused = paused;
-    if (paused || m_handler == nullptr)
+    if (m_handler == nullptr)
         return;
+    if (paused) {
+        if (!m_endWatch)
+            m_endWatch = EndWatch::begin(m_device.get(), [this] { onPeerEnded(); });
+        return;
+    }
     // Something may have come meanwhile. What is half received has its whole time again: the pause was not the peer's.
     if (m_partialTimer)
         m_partialTimer->stop();
     continueLater();
+}
+
+// Who would hear of the end is not being read from: the peer has gone, and nobody waits for the answers.
+void StreamConnection::onPeerEnded()
+{
+    m_isEnding = true;
+    m_isDry = false;
+    if (m_handler != nullptr)
+        process();
 }
 
 void StreamConnection::setHeld(bool held)
@@ -537,6 +553,7 @@ Error StreamConnection::deviceError() const
 void StreamConnection::endDevice()
 {
     m_partialTimer.reset();
+    m_endWatch.reset();
     m_device->disconnect(this);
     if (m_socket != nullptr && m_socket->bytesToWrite() == 0)
         m_socket->disconnectFromHost();

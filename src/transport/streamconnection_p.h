@@ -19,6 +19,7 @@ QT_END_NAMESPACE
 
 namespace MsgpackRpc {
 
+class EndWatch;
 class ForwardingDevice;
 
 /// Messages over any QIODevice that is a stream: reads and frames what arrives. Where the device is the user's, slots of
@@ -56,6 +57,7 @@ private:
     void onReadyRead();
     void onBytesWritten();
     void onClosed();
+    void onPeerEnded();
     void endOfTurn() override;
     bool mayRead() const noexcept;
     void processUnlessFlushing();
@@ -91,6 +93,7 @@ private:
     QByteArray m_raw; // plain or compressed bytes that go before the queue's
     qsizetype m_rawSent = 0;
     std::unique_ptr<Timer> m_partialTimer;
+    std::unique_ptr<EndWatch> m_endWatch; // from the first pause on
     quint64 m_partialMessage = 0; // counts messages, to tell whether the partial one is the same
     qsizetype m_partialAt = 0;
     Role m_role;
@@ -104,6 +107,7 @@ private:
     bool m_isFlushing = false; // flush() is running
     bool m_isWaiting = false; // flushAndWait() is running
     bool m_isClosed = false; // the device has said so
+    bool m_isEnding = false; // the peer has ended its stream: what is left of it is to be read
 };
 
 } // namespace MsgpackRpc

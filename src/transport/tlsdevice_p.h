@@ -25,6 +25,7 @@ public:
     ~TlsDevice() override;
 
     std::optional<Address> peerAddress() const override { return m_peer; }
+    qintptr descriptor() const override { return m_socket->socketDescriptor(); }
     void tune(int keepAliveSeconds) override;
     QSslCertificate peerCertificate() const override;
 

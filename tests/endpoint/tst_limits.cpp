@@ -13,6 +13,8 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <algorithm>
+
 using namespace std::chrono_literals;
 using Client = ModeClient;
 using Server = ModeServer;
@@ -34,6 +36,9 @@ private Q_SLOTS:
     void queuedBytes();
     void pendingCalls();
     void requestsInWork();
+    void moreWorkAtRuntime();
+    void callerGoneWhilePaused_data();
+    void callerGoneWhilePaused();
     void peerThatReadsNoAnswers();
     void congestion();
     void congestionEndsWithTheConnection();
@@ -216,6 +221,78 @@ void tst_Limits::requestsInWork()
         work[i].result(1);
     }
     QTRY_COMPARE(answered, 20);
+}
+
+// A limit that is raised counts at once: what is in work may wait for what is not read yet.
+void tst_Limits::moreWorkAtRuntime()
+{
+    Limits limits;
+    limits.requestsInWork = 1;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    QList<MsgpackRpc::Responder> work;
+    server->bind("work", this, [&](MsgpackRpc::Responder responder) { work.append(responder); });
+    Client client(server->urls().constFirst());
+    for (int i = 0; i < 3; ++i)
+        client.call("work");
+    auto last = client.call("echo", 1);
+    QTRY_COMPARE(work.size(), 1);
+    Client other(server->urls().constFirst());
+    QVERIFY(other.call("echo", 1).waitForFinished(5s));
+    QCOMPARE(work.size(), 1);
+    limits.requestsInWork = 4;
+    server->sessions().constFirst()->setLimits(limits);
+    QVERIFY(last.waitForFinished(5s));
+    QVERIFY(!last.error());
+    QCOMPARE(work.size(), 3);
+}
+
+void tst_Limits::callerGoneWhilePaused_data()
+{
+    QTest::addColumn<QUrl>("url");
+    QTest::addColumn<bool>("isReset");
+    QTest::newRow("tcp") << QUrl("tcp://127.0.0.1:0") << false;
+    QTest::newRow("tcp, reset") << QUrl("tcp://127.0.0.1:0") << true;
+    QTest::newRow("local") << QUrl("local:tst-limits") << false;
+    QTest::newRow("memory") << QUrl("memory:limits") << false;
+}
+
+// A session that has enough in work does not read, and hears all the same that its peer is gone: work is cancelled and the
+// place is free. The requests that it has not read are nobody's any more; notifications are not lost.
+void tst_Limits::callerGoneWhilePaused()
+{
+    QFETCH(const QUrl, url);
+    QFETCH(const bool, isReset);
+    Limits limits;
+    limits.requestsInWork = 4;
+    const auto server = serve(limits, url);
+    QList<MsgpackRpc::Responder> work;
+    int notified = 0;
+    server->bind("work", this, [&](MsgpackRpc::Responder responder) { work.append(responder); });
+    const auto canceled = [&work] {
+        return std::count_if(work.cbegin(), work.cend(),
+                             [](const auto &responder) { return responder.isCanceled(); });
+    };
+    server->bind("note", this, [&] { ++notified; });
+    QSignalSpy closed(server.get(), &Server::sessionClosed);
+    Client client(server->urls().constFirst());
+    for (int i = 0; i < 20; ++i)
+        client.call("work");
+    QTRY_COMPARE(work.size(), 4);
+    Client other(server->urls().constFirst());
+    QVERIFY(other.call("echo", 1).waitForFinished(5s));
+    if (!isReset)
+        client.notify("note");
+    Limits atOnce;
+    atOnce.closeTime = 0ms;
+    client.setLimits(atOnce);
+    if (isReset) // which the system does for what is unread at the client when it closes
+        server->sessions().constFirst()->notify("unread", QByteArray(100'000, 'x'));
+    client.close();
+    QTRY_COMPARE(closed.size(), 1);
+    QTRY_COMPARE(canceled(), 4);
+    QCOMPARE(work.size(), 4);
+    QCOMPARE(notified, isReset ? 0 : 1);
+    QCOMPARE(server->sessions().size(), 1);
 }
 
 // It is not read from once much waits for it; it gets everything when it reads again.
