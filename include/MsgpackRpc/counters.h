@@ -31,7 +31,7 @@ struct MSGPACKRPC_EXPORT Counters
     quint64 bytesSent = 0;
     /// Messages that were received whole, of every kind.
     quint64 messagesReceived = 0;
-    /// Messages that were sent, at least in part; SESSION, OPTION and tokens are not counted.
+    /// Messages that were sent, at least in part; SESSION, OPTION and requests with a token are not counted.
     quint64 messagesSent = 0;
 
     /// Calls that were made of the peer.

@@ -45,6 +45,9 @@ Doorkeeper::~Doorkeeper()
 
 void Doorkeeper::setToken(const QByteArray &token)
 {
+    if (token.size() > LongestToken)
+        qCWarning(lcEndpoint) << "a token of more than" << LongestToken
+                              << "bytes: nobody can send it, so that nobody can come in";
     m_digest = token.isEmpty()
                        ? QByteArray()
                        : QMessageAuthenticationCode::hash(token, m_key, QCryptographicHash::Sha256);
@@ -106,6 +109,7 @@ void Doorkeeper::examine(AcceptedSession *session)
     m_visitors.push_back(std::move(added));
     SessionPrivate::get(session)->gate = this;
     connectionOf(session)->setMessageBytes(std::min(StrangersBytes, limits.messageBytes));
+    connectionOf(session)->setStranger(true);
     if (hasTooMany())
         QMetaObject::invokeMethod(
                 m_context.get(), [this] { makeRoom(); }, Qt::QueuedConnection);
@@ -238,6 +242,7 @@ void Doorkeeper::accept(Visitor &visitor)
         transport.outputAdded();
     }
     transport.connection()->setMessageBytes(admitted->settings.limits.messageBytes);
+    transport.connection()->setStranger(false);
     transport.connection()->setHeld(false);
     onAccepted(session);
 }

@@ -292,6 +292,11 @@ bool StreamConnection::handleOption(const Message &message)
                  QStringLiteral("an OPTION message from the accepting side"));
         return false;
     }
+    if (m_isStranger) {
+        closeFor(Error::ProtocolViolation,
+                 QStringLiteral("an OPTION message before it was decided whether it may come in"));
+        return false;
+    }
     if ((mine.rx.deflate() && !m_accepted.testFlag(TransportOption::RxDeflate))
         || (mine.tx.deflate() && !m_accepted.testFlag(TransportOption::TxDeflate))) {
         closeFor(Error::ProtocolViolation,
@@ -361,7 +366,7 @@ void StreamConnection::onPartialTimeout()
         || size - m_partialAt >= PartialProgress)
         return watchPartial();
     closeFor(Error::LimitExceeded,
-             QStringLiteral("a message was half received (%1 bytes) for %2 ms")
+             QStringLiteral("half a message (%1 bytes), and too little more of it for %2 ms")
                      .arg(size)
                      .arg(m_limits.halfMessageTime.count()));
 }

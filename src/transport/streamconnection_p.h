@@ -49,6 +49,7 @@ public:
     void setReadingPaused(bool paused) override;
     void setHeld(bool held) override;
     void setMessageBytes(qsizetype bytes) override { m_reader.setMessageBytes(bytes); }
+    void setStranger(bool isStranger) override { m_isStranger = isStranger; }
     /// The device.
     QIODevice *device() const { return m_device.get(); }
 
@@ -103,6 +104,7 @@ private:
     bool m_isSocket = false; // what it reads is all there is, unless it fills the space
     bool m_isDry = true; // the device had less to read than there was room for
     bool m_isInDevice = false; // a function of the device is running
+    bool m_isStranger = false; // nothing is inflated for it, and no OPTION taken
     bool m_isPutOff = false; // until that has returned
     bool m_isFlushing = false; // flush() is running
     bool m_isWaiting = false; // flushAndWait() is running

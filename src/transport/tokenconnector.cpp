@@ -34,7 +34,8 @@ TokenConnector::TokenConnector(std::unique_ptr<Connector> connector,
     : m_connector(std::move(connector)),
       m_peerName(settings.target()),
       m_request(tokenRequest(settings.token, settings.format)),
-      m_scanner(answerLimits())
+      m_scanner(answerLimits()),
+      m_isUsable(settings.token.size() <= LongestToken)
 {
     connect(m_connector.get(), &Connector::connected, this, &TokenConnector::onConnected);
     connect(m_connector.get(), &Connector::failed, this, &TokenConnector::fail);
@@ -48,15 +49,18 @@ TokenConnector::~TokenConnector()
 
 void TokenConnector::start()
 {
-    m_connector->start();
+    if (m_isUsable)
+        m_connector->start();
+    else
+        fail(QStringLiteral("the token has more than %1 bytes").arg(LongestToken));
 }
 
 bool TokenConnector::waitForConnected(std::chrono::milliseconds time)
 {
     QElapsedTimer timer;
     timer.start();
-    if (!m_device && !m_connector->waitForConnected(time))
-        return false;
+    if (m_hasEnded || (!m_device && !m_connector->waitForConnected(time)))
+        return m_isAccepted;
     while (!m_hasEnded && m_device) {
         const auto left = time.count() - timer.elapsed();
         if (left <= 0)

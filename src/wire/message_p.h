@@ -61,6 +61,8 @@ private:
 
 /// The method by which a token is told; nobody can serve it (doc/protocol, "Authentication").
 inline constexpr char TokenMethod[] = "rpc.authenticate";
+/// Bytes of a token, at most: who is not let in yet cannot send much.
+inline constexpr qsizetype LongestToken = 16'000;
 /// The request of it that begins a connection.
 QByteArray tokenRequest(const QByteArray &token, WireFormat format);
 

@@ -73,6 +73,8 @@ private Q_SLOTS:
     void clientGivesUp();
     void strangersAreBounded();
     void strangersInOneTurn();
+    void strangersHaveNoOptions();
+    void tokenTooLong();
     void strangersCannotSendMuch();
     void strangersAreNotNotified();
     void authenticatorByAddress();
@@ -504,6 +506,48 @@ void tst_Authentication::strangersInOneTurn()
     QTRY_COMPARE(open(), 3);
     QCOMPARE(server.counters().connectionsRejectedBy[MsgpackRpc::Counters::NotAuthenticated],
              quint64(27));
+}
+
+// Nothing is inflated for somebody who was not let in.
+void tst_Authentication::strangersHaveNoOptions()
+{
+    Server server;
+    server.setToken("secret");
+    prepare(server);
+    const auto peer = connectTo(server);
+    expectWarning("closing the connection.*OPTION message before it was decided");
+    peer->write(hex("93040100"));
+    QTRY_COMPARE(peer->state(), QAbstractSocket::UnconnectedState);
+    QVERIFY(peer->bytesAvailable() == 0);
+    // Afterwards they may ask.
+    Client client(server.urls().constFirst());
+    client.setToken("secret");
+    client.setTransportOption(MsgpackRpc::TransportOption::Deflate);
+    auto reply = client.call<int>("add", 1, 2);
+    QVERIFY(reply.waitForFinished(5s));
+    QCOMPARE(reply.result(), 3);
+}
+
+void tst_Authentication::tokenTooLong()
+{
+    Server server;
+    prepare(server);
+    server.setToken(QByteArray(16'000, 't'));
+    Client client(server.urls().constFirst());
+    client.setToken(QByteArray(16'000, 't'));
+    auto reply = client.call<int>("add", 1, 2);
+    QVERIFY(reply.waitForFinished(5s));
+    QCOMPARE(reply.result(), 3);
+    Client wordy(server.urls().constFirst());
+    wordy.setToken(QByteArray(16'001, 't'));
+    auto refused = wordy.call<int>("add", 1, 2);
+    QVERIFY(refused.waitForFinished(5s));
+    QCOMPARE(refused.error().code(), Error::NotConnectable);
+    QVERIFY2(refused.error().message().contains(u"more than 16000 bytes"),
+             qPrintable(refused.error().message()));
+    expectWarning("token of more than 16000 bytes");
+    server.setToken(QByteArray(16'001, 't'));
+    QVERIFY(server.hasToken()); // nobody comes in, rather than everybody
 }
 
 void tst_Authentication::strangersCannotSendMuch()
