@@ -10,6 +10,8 @@
 #    include <QtNetwork/QAbstractSocket>
 #    include <QtNetwork/QLocalSocket>
 
+#    include <fcntl.h>
+#    include <unistd.h>
 #    include <utility>
 
 namespace MsgpackRpc {
@@ -33,16 +35,18 @@ qintptr descriptorOf(const QIODevice *device)
 
 } // namespace
 
+// A descriptor of its own: the device may close its one at any time, whose number is somebody else's then.
 std::unique_ptr<EndWatch> EndWatch::begin(const QIODevice *device, std::function<void()> ended)
 {
-    const auto descriptor = int(descriptorOf(device));
+    const auto watched = int(descriptorOf(device));
     QString why;
-    std::shared_ptr<EpollSet> set = descriptor >= 0 ? EpollSet::current(&why) : nullptr;
-    if (!set)
+    std::shared_ptr<EpollSet> set = watched >= 0 ? EpollSet::current(&why) : nullptr;
+    const int descriptor = set ? fcntl(watched, F_DUPFD_CLOEXEC, 0) : -1;
+    if (descriptor < 0)
         return nullptr;
     std::unique_ptr<EndWatch> watch(new EndWatch(descriptor, std::move(set), std::move(ended)));
-    watch->m_isAdded = watch->m_set->add(descriptor, watch.get(), EPOLLRDHUP | EPOLLET);
-    return watch->m_isAdded ? std::move(watch) : nullptr;
+    return watch->m_set->add(descriptor, watch.get(), EPOLLRDHUP | EPOLLET) ? std::move(watch)
+                                                                            : nullptr;
 }
 
 EndWatch::EndWatch(int descriptor, std::shared_ptr<EpollSet> set, std::function<void()> ended)
@@ -52,8 +56,8 @@ EndWatch::EndWatch(int descriptor, std::shared_ptr<EpollSet> set, std::function<
 
 EndWatch::~EndWatch()
 {
-    if (m_isAdded)
-        m_set->remove(m_descriptor, this);
+    m_set->remove(m_descriptor, this);
+    ::close(m_descriptor);
 }
 
 // Last: it may delete this.

@@ -22,7 +22,8 @@ class EndWatch final : private EpollClient
 {
 public:
     /// Calls \a ended once, from the event loop, when the peer of \a device has ended its stream, if it has already.
-    /// \a device is open until this is deleted. Null where there is no descriptor to watch, or the system refuses.
+    /// Takes a descriptor: if \a device is closed first, its peer hears of that when this is deleted. Null where there is
+    /// none to watch, or the system refuses one more.
     static std::unique_ptr<EndWatch> begin(const QIODevice *device, std::function<void()> ended);
     ~EndWatch();
 
@@ -33,7 +34,6 @@ private:
     int m_descriptor;
     std::shared_ptr<EpollSet> m_set;
     std::function<void()> m_ended;
-    bool m_isAdded = false;
 };
 
 #else

@@ -28,6 +28,7 @@ private Q_SLOTS:
     void afterwards();
     void noDescriptor();
     void deletedInItsCall();
+    void deviceClosedFirst();
 };
 
 void tst_EndWatch::pipe()
@@ -110,6 +111,38 @@ void tst_EndWatch::deletedInItsCall()
     PipeDevice::closeDescriptor(pipes.output);
     QTRY_VERIFY(hasEnded);
     PipeDevice::closeDescriptor(pipes.input);
+}
+
+// What has the number of the device's descriptor by then is watched on.
+void tst_EndWatch::deviceClosedFirst()
+{
+    PipeDevice::Pipes first = PipeDevice::makePipes();
+    const int descriptor = first.device->inputDescriptor();
+    auto watch = EndWatch::begin(first.device.get(), [] {});
+    PipeDevice::closeDescriptor(first.output);
+    PipeDevice::closeDescriptor(first.input);
+    first.device->close();
+
+    PipeDevice::Pipes second = PipeDevice::makePipes();
+    QVERIFY(second.device->inputDescriptor() == descriptor || second.input == descriptor
+            || second.output == descriptor);
+    QVERIFY(::dup2(second.device->inputDescriptor(), descriptor) == descriptor);
+    QString why;
+    const auto set = MsgpackRpc::EpollSet::current(&why);
+    struct Client final : MsgpackRpc::EpollClient
+    {
+        void ready(quint32) override { ++told; }
+        int told = 0;
+    } client;
+    QVERIFY(set->add(descriptor, &client));
+    QCoreApplication::processEvents();
+    const int before = client.told;
+    watch.reset();
+    QCOMPARE(::write(second.output, "x", 1), ssize_t(1));
+    QTRY_VERIFY(client.told > before);
+    set->remove(descriptor, &client);
+    PipeDevice::closeDescriptor(second.output);
+    PipeDevice::closeDescriptor(second.input);
 }
 
 QTEST_GUILESS_MAIN(tst_EndWatch)
