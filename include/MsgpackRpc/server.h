@@ -7,6 +7,7 @@
 
 #include <QtCore/QList>
 #include <QtCore/QObject>
+#include <QtCore/QPointer>
 #include <QtCore/QUrl>
 
 #include <chrono>
@@ -102,8 +103,9 @@ public:
     int notifyAll(const Method &method, const Args &...args)
     {
         int count = 0;
-        for (Session *session : sessions())
-            count += session->notify(method, args...) ? 1 : 0;
+        const QList<Session *> all = sessions();
+        for (const QPointer<Session> &session : QList<QPointer<Session>>(all.begin(), all.end()))
+            count += session && session->notify(method, args...) ? 1 : 0;
         return count;
     }
 

@@ -50,12 +50,15 @@ Acceptor::~Acceptor()
     onClosed = nullptr;
     retireListeners();
     flushAll();
-    for (const QPointer<Session> &session : guarded(allSessions())) {
+    const auto all = guarded(allSessions());
+    for (const QPointer<Session> &session : all) {
         if (!session)
             continue;
         session->disconnect(m_owner);
-        delete session;
+        forget(session);
     }
+    for (const QPointer<Session> &session : all)
+        delete session;
 }
 
 bool Acceptor::listen(const QUrl &url)
@@ -220,7 +223,10 @@ void Acceptor::accept(std::unique_ptr<QIODevice> device, bool keepIdle)
     session->setTimeout(m_settings.timeout);
     session->setDispatcher(&m_dispatcher);
     session->onClosed([this, session] { closed(session); });
-    QObject::connect(session, &QObject::destroyed, m_owner, [this, session] { forget(session); });
+    session->onGone([this, session, owner] {
+        if (owner)
+            forget(session);
+    });
     if (isDatagram)
         m_datagrams.add(session);
     else
@@ -275,6 +281,7 @@ void Acceptor::closed(Session *session)
 
 void Acceptor::forget(Session *session)
 {
+    static_cast<AcceptedSession *>(session)->onGone(nullptr);
     m_sessions.removeOne(session);
     m_doorkeeper.remove(session);
     m_datagrams.remove(session);

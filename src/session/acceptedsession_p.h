@@ -14,6 +14,16 @@ public:
         : Session(SessionPrivate::accepted(std::move(device), settings), parent)
     {
     }
+    /// Calls what onGone() says, and ends the connection. Slots of the user's may run meanwhile, and delete the server.
+    ~AcceptedSession() override
+    {
+        setParent(nullptr);
+        if (const auto gone = std::exchange(m_onGone, nullptr))
+            gone();
+        shutdown();
+    }
+    /// Calls \a callback first of all when it is deleted; null: nobody.
+    void onGone(std::function<void()> callback) { m_onGone = std::move(callback); }
     /// Calls \a callback once, from the event loop, when the connection has ended by itself.
     void onClosed(std::function<void()> callback)
     {
@@ -54,6 +64,7 @@ public:
     }
 
 private:
+    std::function<void()> m_onGone;
     bool m_isKeptIdle = false;
 };
 
