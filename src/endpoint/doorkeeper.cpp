@@ -19,6 +19,8 @@ namespace {
 // A stranger's message may have so many bytes, and a token has to fit into it.
 constexpr qsizetype StrangersBytes = 16 * 1024;
 constexpr int KeyWords = 8;
+// Many that come at once may have sent their tokens, which are to be read before anybody has to go.
+constexpr std::chrono::milliseconds TimeToIntroduce(20);
 
 QByteArray randomKey()
 {
@@ -101,7 +103,9 @@ void Doorkeeper::examine(AcceptedSession *session)
         m_context = std::make_shared<QObject>();
     const Limits &limits = m_settings.transport.limits;
     const quint64 id = ++m_lastId;
-    Visitor added{id, session, nullptr, std::nullopt, false, {}};
+    Visitor added;
+    added.id = id;
+    added.session = session;
     added.timer = std::make_unique<Timer>([this, id] {
         decide(id, false, QStringLiteral("it was not decided in time whether it may come in"));
     });
@@ -111,25 +115,37 @@ void Doorkeeper::examine(AcceptedSession *session)
     connectionOf(session)->setMessageBytes(std::min(StrangersBytes, limits.messageBytes));
     connectionOf(session)->setStranger(true);
     if (hasTooMany())
-        QMetaObject::invokeMethod(
-                m_context.get(), [this] { makeRoom(); }, Qt::QueuedConnection);
+        makeRoomSoon();
     if (!hasToken() && !m_wantsToken)
         ask(m_visitors.back(), {});
 }
 
 bool Doorkeeper::hasTooMany() const
 {
-    return qsizetype(m_visitors.size())
-           > std::max(m_settings.transport.limits.unauthenticatedConnections, 1);
+    const auto strangers = std::count_if(m_visitors.cbegin(), m_visitors.cend(),
+                                         [](const Visitor &visitor) { return !visitor.isLetIn; });
+    return strangers > std::max(m_settings.transport.limits.unauthenticatedConnections, 1);
 }
 
-// Many strangers that say nothing cannot keep others out: who has waited longest makes room.
+void Doorkeeper::makeRoomSoon()
+{
+    if (!m_roomTimer)
+        m_roomTimer = std::make_unique<Timer>([this] { makeRoom(); });
+    if (!m_roomTimer->isActive())
+        m_roomTimer->start(TimeToIntroduce);
+}
+
+// Many strangers that say nothing cannot keep others out: who has waited longest makes room. Without an answer, which
+// would be final: it may try again.
 void Doorkeeper::makeRoom()
 {
     const std::weak_ptr<QObject> context = m_context;
-    while (!context.expired() && hasTooMany())
-        refuse(m_visitors.front(),
-               QStringLiteral("others wait to be let in, and it has waited longest"));
+    while (!context.expired() && hasTooMany()) {
+        const auto longest = std::find_if(m_visitors.begin(), m_visitors.end(),
+                                          [](const Visitor &visitor) { return !visitor.isLetIn; });
+        longest->msgid.reset();
+        refuse(*longest, QStringLiteral("others wait to be let in, and it has waited longest"));
+    }
 }
 
 void Doorkeeper::messageReceived(Session *session, const Message &message)
@@ -162,7 +178,7 @@ void Doorkeeper::takeToken(Visitor &visitor, const Message &message)
         return refuse(visitor, QStringLiteral("the token is wrong"));
     if (m_authenticator)
         return ask(visitor, token);
-    visitor.isDeciding = true;
+    visitor.isDeciding = visitor.isLetIn = true;
     connectionOf(visitor.session)->setHeld(true);
     decideLater(visitor.id, true, {});
 }

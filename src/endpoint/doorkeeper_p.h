@@ -64,11 +64,12 @@ public:
 private:
     struct Visitor
     {
-        quint64 id;
-        AcceptedSession *session;
+        quint64 id = 0;
+        AcceptedSession *session = nullptr;
         std::unique_ptr<Timer> timer;
         std::optional<quint32> msgid; // of the request with the token
         bool isDeciding = false;
+        bool isLetIn = false; // its token was right, which it is about to be told
         std::weak_ptr<AdmissionState> admission;
     };
 
@@ -77,6 +78,7 @@ private:
     bool isRight(const QByteArray &token) const;
     void ask(Visitor &visitor, const QByteArray &token);
     bool hasTooMany() const;
+    void makeRoomSoon();
     void makeRoom();
     void decideLater(quint64 id, bool accept, const QString &reason);
     void decide(quint64 id, bool accept, const QString &reason);
@@ -92,6 +94,7 @@ private:
     bool m_wantsToken = false;
     std::list<Visitor> m_visitors; // in the order in which they came
     quint64 m_lastId = 0;
+    std::unique_ptr<Timer> m_roomTimer; // made in the thread of the sessions
     std::shared_ptr<QObject>
             m_context; // for what is done later; made in the thread of the sessions
 };

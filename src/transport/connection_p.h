@@ -96,7 +96,7 @@ public:
     virtual void setHeld(bool held) { m_isHeld = held; }
     /// Another limit for the bytes of the messages that begin from now on.
     virtual void setMessageBytes(qsizetype) {}
-    /// The peer was not let in yet: it may not ask for options.
+    /// The peer was not let in yet: it may ask for options once.
     virtual void setStranger(bool) {}
 
     /// Ends the connection: the handler hears no more of it. Deletes this as soon as nothing of it runs.

@@ -292,9 +292,10 @@ bool StreamConnection::handleOption(const Message &message)
                  QStringLiteral("an OPTION message from the accepting side"));
         return false;
     }
-    if (m_isStranger) {
+    if (m_isStranger && std::exchange(m_hadOption, true)) {
         closeFor(Error::ProtocolViolation,
-                 QStringLiteral("an OPTION message before it was decided whether it may come in"));
+                 QStringLiteral(
+                         "more OPTION messages before it was decided whether it may come in"));
         return false;
     }
     if ((mine.rx.deflate() && !m_accepted.testFlag(TransportOption::RxDeflate))

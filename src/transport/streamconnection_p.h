@@ -104,7 +104,8 @@ private:
     bool m_isSocket = false; // what it reads is all there is, unless it fills the space
     bool m_isDry = true; // the device had less to read than there was room for
     bool m_isInDevice = false; // a function of the device is running
-    bool m_isStranger = false; // nothing is inflated for it, and no OPTION taken
+    bool m_isStranger = false; // one OPTION is taken: it may have to be told in compressed form that it is refused
+    bool m_hadOption = false; // as a stranger
     bool m_isPutOff = false; // until that has returned
     bool m_isFlushing = false; // flush() is running
     bool m_isWaiting = false; // flushAndWait() is running
