@@ -56,17 +56,17 @@ bool PendingCall::waitForFinished(std::chrono::milliseconds timeout) const
         qCWarning(lcCall) << "waitForFinished() was called in another thread than the session's";
         return false;
     }
-    m_state->flush();
+    const Detail::CallStatePtr<Detail::CallState> keep = m_state;
+    keep->flush(); // slots of a device that is the user's may do away with this
     QEventLoop loop;
     const auto current = std::make_shared<QEventLoop *>(&loop);
-    m_state->addListener(new QuitListener(current));
+    keep->addListener(new QuitListener(current));
     // Real time, also under a test's clock: whoever blocks cannot advance it.
     QTimer timer;
     timer.setSingleShot(true);
     timer.callOnTimeout(&loop, &QEventLoop::quit);
     if (timeout.count() >= 0)
         timer.start(waitingTime(timeout));
-    const Detail::CallStatePtr<Detail::CallState> keep = m_state;
     if (!keep->isFinished())
         loop.exec();
     *current = nullptr;

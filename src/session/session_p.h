@@ -227,7 +227,7 @@ private:
     static bool isWritten(const Detail::CallState &call, quint64 firstUnsent);
     void watchDeadline(qint64 deadline);
     void onDeadline();
-    void cancelWork(const Transport &transport);
+    std::vector<std::shared_ptr<SessionResponder>> takeWork(const Transport *transport);
     void updateReading(Transport &transport);
     bool hasEnoughWork() const;
 

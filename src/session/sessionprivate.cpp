@@ -103,8 +103,8 @@ std::vector<CallTable::Call> SessionPrivate::takeCalls(const Error &why)
     return open;
 }
 
-// Requests end first; then the rest goes out. The connections are closed when everything else is done: slots of a device
-// that is the user's may call, close and delete in all of that.
+// Requests end first; then the rest goes out. Slots of a device that is the user's may call, close and delete while it
+// goes out, and when the connections are closed; and so may whoever is told at the end.
 void SessionPrivate::close(const Error &why)
 {
     const Running running(this);
@@ -112,28 +112,35 @@ void SessionPrivate::close(const Error &why)
     flushAndWait(settings.limits.closeTime);
     for (CallTable::Call &call : takeCalls(why))
         open.push_back(std::move(call));
-    for (const auto &transport : m_transports) {
-        if (transport)
-            cancelWork(*transport);
-    }
+    const auto canceled = takeWork(nullptr);
     setState(isPassive ? Session::Closed : Session::Unconnected);
     tellClosed(why);
+    dropTransports();
+    for (const auto &responder : canceled)
+        responder->cancel();
     for (const CallTable::Call &call : open)
         call->finishWithError(why, Detail::CallState::Later);
-    dropTransports();
 }
 
+// All of them before the first is closed: a slot may call over any.
 void SessionPrivate::dropTransports()
 {
     int notifications = 0;
-    for (const auto &transport : m_transports) {
-        if (transport)
-            notifications += int(transport->drop());
+    std::array<Connection *, 4> connections{};
+    for (size_t i = 0; i < connections.size(); ++i) {
+        if (!m_transports[i])
+            continue;
+        notifications += int(m_transports[i]->dropUnsent());
+        connections[i] = m_transports[i]->takeConnection();
     }
     outputShrunk();
     dropped(notifications,
             Error(Error::Canceled,
                   QStringLiteral("the connection was closed before they were sent")));
+    for (Connection *const connection : connections) {
+        if (connection != nullptr)
+            connection->end();
+    }
 }
 
 void SessionPrivate::open()
@@ -333,9 +340,12 @@ void SessionPrivate::connectionLost(Transport &transport, quint64 firstUnsent, c
     countFailed(error, lost.size());
     counters.violations += error.code() == Error::ProtocolViolation ? 1 : 0;
     counters.limitsPassed += error.code() == Error::LimitExceeded ? 1 : 0;
-    cancelWork(transport);
+    for (const auto &responder : takeWork(&transport))
+        responder->cancel();
     if (isPassive) {
-        dropped(int(transport.drop()), error);
+        for (const CallTable::Call &call : lost)
+            unqueue(*call);
+        dropped(int(transport.dropUnsent()), error);
         tellClosed(error);
     } else {
         stateChanged(transport);

@@ -280,13 +280,14 @@ void SessionPrivate::workEnded(quint64 id, quint8 transportIndex)
         updateReading(*transport);
 }
 
-// The caller is gone: those who work for it are told.
-void SessionPrivate::cancelWork(const Transport &transport)
+// Those who work for callers that have come over \a transport, or over any if it is null. They are to be told.
+std::vector<std::shared_ptr<SessionResponder>> SessionPrivate::takeWork(const Transport *transport)
 {
     std::vector<std::shared_ptr<SessionResponder>> canceled;
     for (auto it = m_work.begin(); it != m_work.end();) {
         const auto responder = it->second.lock();
-        if (responder && responder->transportIndex() != indexOf(transport)) {
+        if (responder && transport != nullptr
+            && responder->transportIndex() != indexOf(*transport)) {
             ++it;
             continue;
         }
@@ -294,8 +295,7 @@ void SessionPrivate::cancelWork(const Transport &transport)
             canceled.push_back(responder);
         it = m_work.erase(it);
     }
-    for (const auto &responder : canceled)
-        responder->cancel();
+    return canceled;
 }
 
 } // namespace MsgpackRpc

@@ -56,10 +56,20 @@ void Connection::lost(const Error &reason)
 
 void Connection::release()
 {
+    detach();
+    end();
+}
+
+void Connection::detach()
+{
     m_handler = nullptr;
     m_queue = nullptr;
     m_turn->unschedule(this);
-    ++m_depth; // whatever runs meanwhile does not delete this
+    ++m_depth; // whatever runs until end() has returned does not delete this
+}
+
+void Connection::end()
+{
     endDevice();
     if (--m_depth == 0)
         delete this;

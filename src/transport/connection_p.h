@@ -101,6 +101,10 @@ public:
 
     /// Ends the connection: the handler hears no more of it. Deletes this as soon as nothing of it runs.
     void release();
+    /// The first half of that, in which no slot of the user's can run: end() is to follow.
+    void detach();
+    /// The second half.
+    void end();
     /// Closes for a fault of the peer: logs it, and tells the handler.
     void closeFor(Error::Code code, const QString &what);
 

@@ -24,6 +24,14 @@ constexpr qsizetype InflateStep = 64 * 1024;
 // A half-received message lives on while so much of it arrives within Limits::halfMessageTime.
 constexpr qsizetype PartialProgress = 64 * 1024;
 
+// A device of the user's; a child's streams are not.
+ForwardingDevice *forwardingDevice(QIODevice *device)
+{
+    return device->metaObject() == &ForwardingDevice::staticMetaObject
+                   ? static_cast<ForwardingDevice *>(device)
+                   : nullptr;
+}
+
 } // namespace
 
 StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
@@ -32,7 +40,7 @@ StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
     : Connection(queue, handler),
       m_device(std::move(device)),
       m_socket(qobject_cast<QAbstractSocket *>(m_device.get())),
-      m_forwarding(qobject_cast<ForwardingDevice *>(m_device.get())),
+      m_forwarding(forwardingDevice(m_device.get())),
       m_reader(limits, m_turn->blocks()),
       m_limits(limits),
       m_role(role)
@@ -134,7 +142,7 @@ void StreamConnection::endOfTurn()
         return;
     if (m_depth > 0 && mayRead() && (m_reader.hasUnread() || !m_isDry))
         continueLater();
-    flush();
+    flushNow();
 }
 
 // A pause holds the peer back; of one that has ended, what it has sent is taken and the end is told.
@@ -189,7 +197,7 @@ void StreamConnection::process()
         return lost(deviceError());
     if (m_reader.partialSize() > 0)
         watchPartial();
-    flush();
+    flushNow();
 }
 
 // Takes some bytes from the device; false if there are none, or the connection has ended.
@@ -437,7 +445,16 @@ void StreamConnection::pushDevice()
     }
 }
 
+// A slot of the user's that is called by a device which is being flushed, or closes because of that, does not write.
 void StreamConnection::flush()
+{
+    if (m_isFlushing)
+        m_turn->schedule(this);
+    else
+        flushNow();
+}
+
+void StreamConnection::flushNow()
 {
     if (m_handler == nullptr || m_isInDevice || m_isClosed)
         return;
@@ -456,11 +473,13 @@ void StreamConnection::flushFrom(qsizetype before)
     TurnBudget budget;
     bool hasBudget = true;
     if (m_device->bytesToWrite() == 0) {
-        if (m_deflater || !m_raw.isEmpty()) {
-            while (writeRaw() && m_deflater && !m_queue->isEmpty() && hasBudget)
-                hasBudget = budget.takeBytes(compressSome()) || m_isWaiting;
+        const bool isPrepared = m_deflater || m_forwarding != nullptr;
+        if (isPrepared || !m_raw.isEmpty()) {
+            while (writeRaw() && isPrepared && !m_queue->isEmpty() && hasBudget)
+                hasBudget =
+                        budget.takeBytes(m_deflater ? compressSome() : copySome()) || m_isWaiting;
         }
-        if (m_handler != nullptr && !m_deflater && m_raw.isEmpty())
+        if (m_handler != nullptr && !isPrepared && m_raw.isEmpty())
             hasBudget = writeQueue(budget);
     }
     if (m_handler == nullptr)
@@ -509,6 +528,16 @@ bool StreamConnection::writeRaw()
     return m_device->bytesToWrite() == 0;
 }
 
+// Slots of the user's that run while this is written may end what it is of, and call.
+qsizetype StreamConnection::copySome()
+{
+    const Writer::Segment segment = m_queue->front();
+    const qsizetype size = std::min(segment.size, WriteSlice);
+    m_raw.append(segment.data, size);
+    m_queue->sent(size);
+    return size;
+}
+
 // Compresses messages, each ended by a sync flush, until there is a good deal to write. Returns how many bytes it took.
 qsizetype StreamConnection::compressSome()
 {
@@ -536,13 +565,13 @@ bool StreamConnection::flushAndWait(std::chrono::milliseconds time)
     timer.start();
     const bool wasWaiting =
             std::exchange(m_isWaiting, true); // nobody wants to hear of what is read while waiting
-    flush();
+    flushNow();
     while (m_handler != nullptr && !m_isClosed && bytesToWrite() > 0) {
         const int left = waitingTime(std::max(time, std::chrono::milliseconds(0))
                                      - std::chrono::milliseconds(timer.elapsed()));
         if (left == 0 || !m_device->waitForBytesWritten(left))
             break;
-        flush();
+        flushNow();
     }
     m_isWaiting = wasWaiting;
     continueLater();

@@ -76,17 +76,19 @@ private:
     void watchPartial();
     void onPartialTimeout();
     qsizetype write(const char *data, qsizetype size);
+    void flushNow();
     void flushFrom(qsizetype before);
     bool writeRaw();
     bool writeQueue(class TurnBudget &budget);
     qsizetype compressSome();
+    qsizetype copySome();
     Error deviceError() const;
     void endDevice() override;
     void proceed() override;
 
     std::unique_ptr<QIODevice> m_device;
     QAbstractSocket *m_socket = nullptr; // the device, if it is one
-    ForwardingDevice *m_forwarding = nullptr; // the device, if it is one
+    ForwardingDevice *m_forwarding = nullptr; // the device, if it stands for one of the user's
     MessageReader m_reader;
     Limits m_limits;
     std::unique_ptr<Deflater> m_deflater;
@@ -104,7 +106,8 @@ private:
     bool m_isSocket = false; // what it reads is all there is, unless it fills the space
     bool m_isDry = true; // the device had less to read than there was room for
     bool m_isInDevice = false; // a function of the device is running
-    bool m_isStranger = false; // one OPTION is taken: it may have to be told in compressed form that it is refused
+    bool m_isStranger =
+            false; // one OPTION is taken: it may have to be told in compressed form that it is refused
     bool m_hadOption = false; // as a stranger
     bool m_isPutOff = false; // until that has returned
     bool m_isFlushing = false; // flush() is running

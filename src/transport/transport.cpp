@@ -16,6 +16,8 @@ namespace MsgpackRpc {
 namespace {
 
 constexpr double LongestDelay = 1e15; // ms, which a qint64 and a double have exactly
+// A connection that ends before is like an attempt that has failed, unless it has carried a message.
+constexpr qint64 ShortLife = 1'000; // ms
 
 } // namespace
 
@@ -41,8 +43,14 @@ Transport::~Transport()
     endConnection();
 }
 
-// The connection last: slots of a device that is the user's may call again, and so begin to connect.
+// Slots of a device that is the user's may call again, and so begin to connect.
 void Transport::endConnection()
+{
+    if (Connection *const connection = takeConnection())
+        connection->end();
+}
+
+Connection *Transport::takeConnection()
 {
     if (m_connector) {
         m_connector->disconnect();
@@ -52,10 +60,12 @@ void Transport::endConnection()
         m_timer->stop();
     m_isWaiting = false;
     m_state = Unconnected;
-    if (Connection *const connection = std::exchange(m_connection, nullptr)) {
+    Connection *const connection = std::exchange(m_connection, nullptr);
+    if (connection != nullptr) {
         m_traffic += connection->traffic();
-        connection->release();
+        connection->detach();
     }
+    return connection;
 }
 
 void Transport::setState(State state)
@@ -103,11 +113,11 @@ void Transport::onTimer()
                               .arg(m_settings.connectTimeout.count()));
 }
 
-// Doubles with each attempt up to the maximum, and is varied by a quarter either way.
-std::chrono::milliseconds Transport::nextDelay() const
+// Doubles with each failure up to the maximum, and is varied by a quarter either way.
+std::chrono::milliseconds Transport::delayAfter(int failures) const
 {
     const Reconnect &reconnect = m_settings.reconnect;
-    const int doublings = std::min(m_attempts - 1, 20);
+    const int doublings = std::clamp(failures - 1, 0, 20);
     const double delay = std::min(double(reconnect.initialDelay.count()) * double(1 << doublings),
                                   double(reconnect.maximumDelay.count()));
     const double varied = delay * (0.75 + QRandomGenerator::global()->bounded(0.5));
@@ -134,7 +144,7 @@ void Transport::tryAgain(const QString &reason)
                                    << m_settings.target() << "failed:" << reason;
     if (m_attempts < std::max(reconnect.attempts, 1)) {
         m_isWaiting = true;
-        m_timer->start(nextDelay());
+        m_timer->start(delayAfter(m_attempts));
         return;
     }
     if (reconnect.mode == Reconnect::Always) {
@@ -167,12 +177,9 @@ void Transport::reopen(const Error &why)
 
 void Transport::reopenLater()
 {
-    if (m_futile <= 1)
-        m_attempts = 1;
+    m_attempts = 0;
     m_isWaiting = true;
-    m_timer->start(nextDelay());
-    if (m_futile <= 1)
-        m_attempts = 0;
+    m_timer->start(delayAfter(m_futile));
     setState(Connecting);
 }
 
@@ -220,6 +227,7 @@ void Transport::adopt(std::unique_ptr<QIODevice> device, Connection::Role role)
 {
     ++m_generation;
     m_firstOfConnection = m_queue.firstUnsent();
+    m_adoptedAt = Clock::now();
     m_connection = makeConnection(std::move(device), role);
     if (role == Connection::Passive)
         m_state = Connected;
@@ -249,9 +257,10 @@ Traffic Transport::traffic() const
 void Transport::connectionClosed(const Error &reason)
 {
     const quint64 firstUnsent = m_queue.firstUnsent();
-    const bool hasCarried =
-            firstUnsent != m_firstOfConnection || m_connection->traffic().messagesReceived > 0;
-    m_futile = hasCarried ? 0 : m_futile + 1;
+    const bool wasOfUse = firstUnsent != m_firstOfConnection
+                          || m_connection->traffic().messagesReceived > 0
+                          || Clock::now() - m_adoptedAt >= ShortLife;
+    m_futile = wasOfUse ? 0 : m_futile + 1;
     m_queue.dropPartial();
     m_queue.removeAnswers();
     m_owner.connectionLost(*this, firstUnsent, reason);
@@ -277,13 +286,12 @@ bool Transport::flushAndWait(std::chrono::milliseconds time)
                    std::max(time, none) - std::chrono::milliseconds(timer.elapsed()), none));
 }
 
-qsizetype Transport::drop()
+qsizetype Transport::dropUnsent()
 {
     m_queue.dropPartial();
     m_queue.removeAnswers();
     const qsizetype unsent = m_queue.count();
     m_queue.clear();
-    endConnection();
     return unsent;
 }
 

@@ -111,8 +111,10 @@ public:
     /// Ends the connection, or the attempt, and connects again when there is something to send. Slots of a device that
     /// is the user's may run, and do anything.
     void endConnection();
-    /// The same, and nothing that waits is sent. Returns how many requests and notifications that were.
-    qsizetype drop();
+    /// The first part of that, in which no slots run: Connection::end() is to be called for the result, unless it is null.
+    Connection *takeConnection();
+    /// Nothing that waits is sent. Returns how many requests and notifications that were.
+    qsizetype dropUnsent();
     /// True if the size of the message that is open in the queue is right, where it has to fit into a datagram.
     bool fits() const
     {
@@ -156,7 +158,7 @@ private:
     void adopt(std::unique_ptr<QIODevice> device, Connection::Role role);
     void giveUp(Error::Code code, const QString &why);
     void setState(State state);
-    std::chrono::milliseconds nextDelay() const;
+    std::chrono::milliseconds delayAfter(int failures) const;
 
     TransportOwner &m_owner;
     const TransportSettings &m_settings;
@@ -166,7 +168,9 @@ private:
     std::unique_ptr<Timer> m_timer; // of an attempt, or until the next
     int m_attempts = 0;
     quint64 m_firstOfConnection = 0; // the number of the first message that it could carry
-    int m_futile = 0; // connections, one after the other, that have carried no message either way
+    qint64 m_adoptedAt = 0; // by the clock
+    int m_futile =
+            0; // connections, one after the other, that have soon ended and carried no message
     qsizetype m_dropped = 0;
     Traffic m_traffic; // of former connections
     quint32 m_generation = 0;

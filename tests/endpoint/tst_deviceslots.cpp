@@ -31,12 +31,19 @@ private Q_SLOTS:
     void slot_data();
     void slot();
     void nestedLoopInASlot();
+    void endedWhileItIsWritten();
+    void callBeforeItIsTaken();
     void callWhenClosed();
     void anotherUrlWhenClosed();
+    void anotherOptionWhenClosed();
+    void goodbyeWhenItBreaks();
     void serversSocket_data();
     void serversSocket();
+    void serverUsedWhileItEnds_data();
+    void serverUsedWhileItEnds();
     void boundedBuffer();
     void droppedIsTold();
+    void droppedByAServer();
 };
 
 namespace {
@@ -64,6 +71,7 @@ public:
         return m_socket->bytesAvailable() + QIODevice::bytesAvailable();
     }
     qint64 bytesToWrite() const override { return m_socket->bytesToWrite(); }
+    bool tellsFirst = false; // of bytes that it takes afterwards
     bool waitForBytesWritten(int time) override { return m_socket->waitForBytesWritten(time); }
     void close() override
     {
@@ -79,9 +87,12 @@ protected:
     qint64 readData(char *data, qint64 size) override { return m_socket->read(data, size); }
     qint64 writeData(const char *data, qint64 size) override
     {
+        if (tellsFirst)
+            Q_EMIT bytesWritten(size);
         const qint64 written = m_socket->write(data, size);
         m_socket->flush();
-        Q_EMIT bytesWritten(written);
+        if (!tellsFirst)
+            Q_EMIT bytesWritten(written);
         return written;
     }
 
@@ -241,6 +252,51 @@ void tst_DeviceSlots::nestedLoopInASlot()
     QCOMPARE(inner, 7);
 }
 
+// The call of which bytes are being written ends there: the others go on.
+void tst_DeviceSlots::endedWhileItIsWritten()
+{
+    Road road(true);
+    Client client;
+    QVERIFY(client.setDevice(road.device()));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    auto first = client.call<int>("take", QByteArray(100, 'x'));
+    auto second = client.call<int>("take", QByteArray(300, 'x'));
+    auto third = client.call<int>("add", 1, 2);
+    road.callOnce(false, [&] {
+        first.cancel();
+        second.cancel();
+    });
+    QVERIFY(third.waitForFinished(10s));
+    QCOMPARE(third.result(), 3);
+    QCOMPARE(first.error().code(), Error::Canceled);
+    auto fourth = client.call<int>("add", 3, 4);
+    QVERIFY(fourth.waitForFinished(10s));
+    QCOMPARE(fourth.result(), 7);
+}
+
+// A device that tells before it takes the bytes: what is called there does not move them.
+void tst_DeviceSlots::callBeforeItIsTaken()
+{
+    Road road(true);
+    road.talkative->tellsFirst = true;
+    Client client;
+    QVERIFY(client.setDevice(road.device()));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    std::vector<MsgpackRpc::PendingReply<int>> inner;
+    road.callOnce(false, [&] {
+        for (int i = 0; i < 100; ++i)
+            inner.push_back(client.call<int>("take", QByteArray(1'000, 'y')));
+    });
+    auto outer = client.call<int>("take", QByteArray(50, 'x'));
+    QVERIFY(outer.waitForFinished(10s));
+    QCOMPARE(outer.result(), 50);
+    QCOMPARE(inner.size(), size_t(100));
+    for (const auto &reply : inner) {
+        QVERIFY(reply.waitForFinished(10s));
+        QCOMPARE(reply.result(), 1'000);
+    }
+}
+
 // The device is closed, and there is no other: the call has nobody to go to, and says so.
 void tst_DeviceSlots::callWhenClosed()
 {
@@ -275,6 +331,45 @@ void tst_DeviceSlots::anotherUrlWhenClosed()
     QVERIFY(sum.waitForFinished(10s));
     QCOMPARE(sum.result(), 3);
     QCOMPARE(client.state(), Client::Connected);
+}
+
+// And one that calls over another connection of the session's.
+void tst_DeviceSlots::anotherOptionWhenClosed()
+{
+    Road road(false);
+    Road other(false);
+    Client client;
+    client.setTimeout(-1ms);
+    QVERIFY(client.setDevice(road.device()));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    MsgpackRpc::PendingReply<int> sum;
+    connect(road.device(), &QIODevice::aboutToClose, this, [&] {
+        sum = client.over(MsgpackRpc::TransportOption::Deflate).call<int>("add", 1, 2);
+    });
+    client.setUrl(other.server.urls().constFirst());
+    QVERIFY(sum.waitForFinished(10s));
+    QCOMPARE(sum.result(), 3);
+}
+
+// A slot that has much to say when the device closes by itself, which is while it is written to.
+void tst_DeviceSlots::goodbyeWhenItBreaks()
+{
+    Road road(false);
+    Client client;
+    QVERIFY(client.setDevice(road.device()));
+    QTRY_COMPARE(client.state(), Client::Connected);
+    int said = 0;
+    connect(road.device(), &QIODevice::aboutToClose, this, [&] {
+        ++said;
+        client.notify("take", QByteArray(200'000, 'x'));
+    });
+    QSignalSpy dropped(&client, &Client::notificationDropped);
+    road.server.close();
+    client.notify("take", QByteArray(200'000, 'x'));
+    client.notify("take", QByteArray(200'000, 'x'));
+    QTRY_COMPARE(client.state(), Client::Unconnected);
+    QTRY_VERIFY(said > 0);
+    client.close();
 }
 
 namespace {
@@ -362,6 +457,55 @@ void tst_DeviceSlots::serversSocket()
     QTRY_VERIFY(!hasRun || !server);
 }
 
+void tst_DeviceSlots::serverUsedWhileItEnds_data()
+{
+    QTest::addColumn<QString>("slot");
+    QTest::addColumn<bool>("isSessionDeleted");
+    QTest::newRow("notifies all") << "notify" << false;
+    QTest::newRow("closes it") << "close" << false;
+    QTest::newRow("notifies all, of a session that is deleted") << "notify" << true;
+    QTest::newRow("closes it, of a session that is deleted") << "close" << true;
+    QTest::newRow("deletes it, of a session that is deleted") << "delete" << true;
+}
+
+// A session that is being deleted is none of the server's any more.
+void tst_DeviceSlots::serverUsedWhileItEnds()
+{
+    QFETCH(const QString, slot);
+    QFETCH(const bool, isSessionDeleted);
+    Showing theirs;
+    QPointer<Server> server = new Server; // not null before it is deleted wholly
+    int closed = 0;
+    theirs.made = [&](QTcpSocket *socket) {
+        connect(socket, &QAbstractSocket::disconnected, this, [&] {
+            ++closed;
+            if (!server)
+                return;
+            if (slot == u"notify")
+                server->notifyAll("left", QByteArray(100'000, 'x'));
+            else if (slot == u"close")
+                server->close();
+            else
+                delete std::exchange(server, nullptr).data();
+        });
+    };
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    QVERIFY(server->listen(&theirs));
+    std::vector<std::unique_ptr<QTcpSocket>> peers(3);
+    for (auto &peer : peers) {
+        peer = std::make_unique<QTcpSocket>();
+        peer->connectToHost(QHostAddress::LocalHost, theirs.serverPort());
+    }
+    QTRY_COMPARE(server->sessions().size(), 3);
+    if (isSessionDeleted)
+        delete server->sessions().constFirst();
+    else
+        delete server;
+    QVERIFY(closed > 0);
+    QVERIFY(!server || slot == u"close" || server->sessions().size() == 2);
+    delete server;
+}
+
 // A device that nobody reads from, because the session has enough in work, does not fill the memory.
 void tst_DeviceSlots::boundedBuffer()
 {
@@ -422,6 +566,32 @@ void tst_DeviceSlots::droppedIsTold()
     QTRY_COMPARE(dropped.size(), 1);
     QCOMPARE(dropped.constFirst().at(0).toInt(), 2); // the first was begun
     QCOMPARE(dropped.constFirst().at(1).value<Error>().code(), Error::Canceled);
+}
+
+// Calls have their own errors: they are not among the notifications that an accepted session tells of.
+void tst_DeviceSlots::droppedByAServer()
+{
+    Server server;
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    QTcpSocket peer;
+    peer.setReadBufferSize(1'000);
+    peer.connectToHost("127.0.0.1", quint16(server.urls().constFirst().port()));
+    QTRY_COMPARE(server.sessions().size(), 1);
+    Session *const session = server.sessions().constFirst();
+    QSignalSpy dropped(session, &Session::notificationDropped);
+    Tally tally;
+    QVERIFY(session->notify("take", QByteArray(40'000'000, 'x')));
+    for (int i = 0; i < 5; ++i)
+        tally.watch(this, i, session->call("add", 1, 2));
+    for (int i = 0; i < 3; ++i)
+        QVERIFY(session->notify("take", i));
+    QTRY_VERIFY(peer.bytesAvailable() > 0);
+    peer.abort();
+    QTRY_COMPARE(tally.total(), 5);
+    QVERIFY(tally.eachOnce(5));
+    QTRY_COMPARE(dropped.size(), 1);
+    QCOMPARE(dropped.constFirst().at(0).toInt(), 3);
+    QCOMPARE(dropped.constFirst().at(1).value<Error>().code(), Error::ConnectionLost);
 }
 
 QTEST_GUILESS_MAIN(tst_DeviceSlots)

@@ -39,6 +39,8 @@ private Q_SLOTS:
     void unusableUrls();
     void closeWithCallsOpen();
     void closeWhileConnecting();
+    void callFromAContinuation_data();
+    void callFromAContinuation();
     void deleteInTheMiddle_data();
     void deleteInTheMiddle();
     void deleteFromCallback_data();
@@ -223,6 +225,49 @@ void tst_ExactlyOnce::closeWhileConnecting()
     client.close();
     QTRY_COMPARE(tally.failed.value(Error::Canceled), 1);
     QVERIFY(tally.eachOnce(1));
+}
+
+void tst_ExactlyOnce::callFromAContinuation_data()
+{
+    QTest::addColumn<QString>("how");
+    QTest::newRow("closed") << "close";
+    QTest::newRow("given a device") << "device";
+    QTest::newRow("lost") << "lost";
+}
+
+// What continues a QFuture runs while the calls are being ended: its own call is not one of them.
+void tst_ExactlyOnce::callFromAContinuation()
+{
+    QFETCH(const QString, how);
+    Server server;
+    QList<MsgpackRpc::Responder> hanging;
+    server.bind("add", [](int a, int b) { return a + b; });
+    server.bind("hang", this, [&](MsgpackRpc::Responder responder) { hanging.append(responder); });
+    QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+    Client client(server.urls().constFirst());
+    client.setTimeout(-1ms);
+    QSignalSpy dropped(&client, &Client::notificationDropped);
+    MsgpackRpc::PendingReply<int> again;
+    const auto continued =
+            client.call<int>("hang").toFuture().onFailed([&](const MsgpackRpc::ErrorException &) {
+                again = client.call<int>("add", 1, 2);
+                return 0;
+            });
+    QTRY_COMPARE(hanging.size(), 1);
+    QTcpSocket device;
+    if (how == u"close") {
+        client.close();
+    } else if (how == u"lost") {
+        server.sessions().constFirst()->close();
+    } else {
+        device.connectToHost("127.0.0.1", quint16(server.urls().constFirst().port()));
+        QVERIFY(device.waitForConnected(5'000));
+        QVERIFY(client.setDevice(&device));
+    }
+    QTRY_VERIFY(continued.isFinished());
+    QVERIFY(again.waitForFinished(10s));
+    QCOMPARE(again.result(), 3);
+    QVERIFY(dropped.isEmpty());
 }
 
 void tst_ExactlyOnce::deleteInTheMiddle_data()

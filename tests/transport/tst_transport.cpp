@@ -44,6 +44,7 @@ private Q_SLOTS:
     void reopenAlwaysGoesOn();
     void acceptsAndCloses_data();
     void acceptsAndCloses();
+    void quietConnections();
     void reopenWhileConnecting();
     void acceptedIsNeverMadeAgain();
     void acceptedIsReadAtOnce();
@@ -141,7 +142,9 @@ public:
     qsizetype close()
     {
         transport->flushAndWait(settings.limits.closeTime);
-        return transport->drop();
+        const qsizetype unsent = transport->dropUnsent();
+        transport->endConnection();
+        return unsent;
     }
     TestDevice *device() const
     {
@@ -644,6 +647,35 @@ void tst_Transport::acceptsAndCloses()
     wait(2s);
     QCOMPARE(owner.transport->state(), Transport::Connected);
     QCOMPARE(owner.device()->written(), poke("b"));
+}
+
+// Connections that carry nothing, but live: each loss is the first, and a message that waits then has all attempts.
+void tst_Transport::quietConnections()
+{
+    Testing::Clock clock;
+    TestOwner owner;
+    owner.clock = &clock;
+    owner.settings.reconnect = {Reconnect::Always, 2, 100ms, 10s};
+    owner.make();
+    owner.transport->open();
+    for (int i = 1; i < 10; ++i) {
+        clock.advance(2s);
+        QCOMPARE(owner.transport->state(), Transport::Connected);
+        owner.device()->finish();
+        processEvents();
+        clock.advance(125ms);
+        QCOMPARE(owner.attempts.size(), i + 1);
+    }
+    clock.advance(2s);
+    owner.device()->room = 0;
+    owner.send(poke("a"));
+    processEvents();
+    owner.device()->finish();
+    processEvents();
+    clock.advance(1ms);
+    QCOMPARE(owner.attempts.size(), 11);
+    QCOMPARE(owner.device()->written(), poke("a"));
+    QVERIFY(owner.failures.isEmpty());
 }
 
 void tst_Transport::reopenAlwaysGoesOn()
