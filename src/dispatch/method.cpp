@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/method_p.h"
 
+#include "base/registration_p.h"
+
 #include <algorithm>
 
 namespace MsgpackRpc {
@@ -64,7 +66,7 @@ QString planFuture(ResultPlan &plan)
     plan.kind = ResultPlan::Future;
     if (plan.type == future)
         return {};
-    static_cast<void>(plan.type.id()); // registers it, and the converter
+    registerWhole(plan.type);
     const QByteArrayView name(plan.type.name());
     const QByteArray inner =
             name.sliced(8, name.size() - 9).toByteArray(); // between "QFuture<" and ">"

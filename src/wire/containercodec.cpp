@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/metatypecodecs_p.h"
 
+#include "base/registration_p.h"
+
 #include <MsgpackRpc/codec.h>
 
 #include <QtCore/QAssociativeIterable>
@@ -188,6 +190,7 @@ bool canConstruct(QMetaType type)
 
 std::unique_ptr<TypeCodec> makeContainerCodec(QMetaType type)
 {
+    registerWhole(type);
     const auto sequential = QMetaType::fromType<QSequentialIterable>();
     const auto associative = QMetaType::fromType<QAssociativeIterable>();
     const bool isSequence = QMetaType::canView(type, sequential);

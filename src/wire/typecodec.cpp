@@ -104,7 +104,7 @@ std::unique_ptr<TypeCodec> makeCodec(QMetaType type)
 
 const TypeCodec *typeCodec(QMetaType type)
 {
-    const int id = type.id(); // registers the type, and what Qt knows of containers with it
+    const int id = type.id(); // registers the type, too
     Registry &registry = Registry::instance();
     if (const TypeCodec *codec = registry.find(id); Q_LIKELY(codec != nullptr))
         return codec;

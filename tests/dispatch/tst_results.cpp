@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fakeport.h"
+#include "slowregistration.h"
 
 #include <QtCore/QPromise>
 #include <QtTest/QtTest>
@@ -15,6 +16,19 @@ class Person
 public:
     QString name;
     int age = 0;
+};
+
+template<>
+struct QMetaTypeId<QFuture<short>> : SlowRegistration<QFuture<short>>
+{
+};
+
+class Seldom : public QObject
+{
+    Q_OBJECT
+
+public:
+    Q_INVOKABLE QFuture<short> number() { return QtFuture::makeReadyFuture(short(3)); }
 };
 
 class Slow : public QObject
@@ -88,6 +102,7 @@ private Q_SLOTS:
     void exceptions();
     void gadgetsAndEnums();
     void readyFutures();
+    void halfRegisteredFuture();
     void laterFutures();
     void oneFutureForManyCalls();
     void failedFutures();
@@ -160,6 +175,16 @@ void TestResults::readyFutures()
     QCOMPARE(harness.call("ready", 5), result(5));
     QCOMPARE(harness.call("list"), result(QVariantList{1, 2}));
     QCOMPARE(harness.call("batch"), result(7));
+}
+
+void TestResults::halfRegisteredFuture()
+{
+    Harness harness;
+    Seldom seldom;
+    bool isServed = false;
+    SlowRegistration<QFuture<short>>::runMeanwhile([&] { isServed = harness->serve(&seldom); });
+    QVERIFY2(isServed, qPrintable(harness->error().message()));
+    QCOMPARE(harness.call("number"), result(3));
 }
 
 void TestResults::laterFutures()

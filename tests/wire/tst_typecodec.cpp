@@ -2,6 +2,7 @@
 #include <MsgpackRpc/Codec>
 #include <MsgpackRpc/TypeCodec>
 
+#include "slowregistration.h"
 #include "wirevalues.h"
 
 #include <QtCore/QMap>
@@ -11,6 +12,7 @@
 #include <atomic>
 #include <limits>
 #include <list>
+#include <map>
 #include <stdexcept>
 
 using namespace MsgpackRpc;
@@ -48,6 +50,25 @@ public:
 
     friend bool operator==(const Point &a, const Point &b) { return a.x == b.x && a.y == b.y; }
     friend bool operator!=(const Point &a, const Point &b) { return !(a == b); }
+};
+
+struct Seldom
+{
+    Q_GADGET
+    Q_PROPERTY(int value MEMBER value)
+
+public:
+    int value = 0;
+};
+
+template<>
+struct QMetaTypeId<std::list<Seldom>> : SlowRegistration<std::list<Seldom>>
+{
+};
+
+template<>
+struct QMetaTypeId<std::map<int, Seldom>> : SlowRegistration<std::map<int, Seldom>>
+{
 };
 
 class Shape
@@ -211,6 +232,7 @@ private Q_SLOTS:
     void containersOfRegistered();
     void optionalAtRunTime();
     void manyThreads();
+    void halfRegistered();
 };
 
 void tst_TypeCodec::builtIn_data()
@@ -766,6 +788,19 @@ void tst_TypeCodec::manyThreads()
     }
     QVERIFY(pool.waitForDone());
     QCOMPARE(wrong.load(), 0);
+}
+
+void tst_TypeCodec::halfRegistered()
+{
+    QByteArray list, map;
+    SlowRegistration<std::list<Seldom>>::runMeanwhile([&] {
+        list = encode(QVariant::fromValue(std::list<Seldom>{{1}, {2}}));
+    });
+    SlowRegistration<std::map<int, Seldom>>::runMeanwhile([&] {
+        map = encode(QVariant::fromValue(std::map<int, Seldom>{{1, {2}}}));
+    });
+    QCOMPARE(list, hex("9281a576616c75650181a576616c756502"));
+    QCOMPARE(map, hex("810181a576616c756502"));
 }
 
 QTEST_APPLESS_MAIN(tst_TypeCodec)
