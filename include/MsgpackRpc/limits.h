@@ -13,7 +13,8 @@ namespace MsgpackRpc {
 /// value.
 ///
 /// Set them on a Client or Server before connecting or listening: what a connection receives is
-/// held to the limits of when it was made, what is sent and called to those of now.
+/// held to the limits of when it was made, what is sent and called to those of now. Negative numbers and times count as 0,
+/// which is none at all, unless it says otherwise below.
 struct MSGPACKRPC_EXPORT Limits
 {
     /// Bytes of one received message, headers included. More closes the connection. Also the most
@@ -37,8 +38,9 @@ struct MSGPACKRPC_EXPORT Limits
     /// Calls of one session that wait for an answer. One more fails with LimitExceeded. Default 1
     /// million.
     int pendingCalls = 1'000'000;
-    /// Requests of one session that are being worked on (asynchronous answers). When reached, the
-    /// session stops reading until some are answered: the sender is held back by TCP. Default 1024.
+    /// Requests of one session that are being worked on (asynchronous answers), and notifications that
+    /// wait for another thread. When reached, the session stops reading until some are answered: the
+    /// sender is held back by TCP. Default 1024. 0 counts as 1.
     int requestsInWork = 1024;
     /// Connections of one server, open or in their TLS handshake. At the limit accepting pauses. Default 512: below the usual
     /// limit of 1024 descriptors of a process.
@@ -71,7 +73,7 @@ struct MSGPACKRPC_EXPORT Limits
     /// done it counts as a connection. The connecting side has its connect timeout. Default 10 s.
     std::chrono::milliseconds tlsHandshakeTime{10'000};
     /// Connections of one server that wait to be let in, by a token or an authenticator. One more takes the place of the one
-    /// that has waited longest. Default 64: more than come at once, and each may be a stranger's.
+    /// that has waited longest. Default 64: more than come at once, and each may be a stranger's. 0 counts as 1.
     int unauthenticatedConnections = 64;
     /// How long one may wait until its token has come and it was decided; then it is closed. Default 10 s.
     std::chrono::milliseconds authenticationTime{10'000};

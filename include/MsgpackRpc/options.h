@@ -139,14 +139,14 @@ struct Reconnect
     /// When to connect again.
     Mode mode = OnDemand;
     /// Attempts before everything that waits for the connection fails with ConnectFailed. At least
-    /// 1. A connection that ends before a message went either way counts as one that has failed, but
+    /// 1: less counts as 1. A connection that ends before a message went either way counts as one that has failed, but
     /// for the first of several in a row: that one may have been idle.
     int attempts = 5;
     /// The delay after the first failed attempt; it doubles with each further one. Each delay is
     /// varied by up to a quarter either way, so that many clients of a restarted server do not all
-    /// come at once.
+    /// come at once. Negative: none, as 0.
     std::chrono::milliseconds initialDelay{50};
-    /// The longest delay.
+    /// The longest delay; less than initialDelay: that is cut to it. Negative: none, as 0.
     std::chrono::milliseconds maximumDelay{5'000};
 
     friend bool operator==(const Reconnect &a, const Reconnect &b)

@@ -1,9 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <MsgpackRpc/limits.h>
+#include "base/limits_p.h"
 
 #include <QtCore/QDebug>
 
+#include <algorithm>
+
 namespace MsgpackRpc {
+
+namespace {
+
+template<typename... Values>
+void raiseToZero(Values &...values)
+{
+    ((values = std::max(values, Values())), ...);
+}
+
+} // namespace
+
+Limits inRange(const Limits &limits)
+{
+    Limits l = limits;
+    raiseToZero(l.messageBytes, l.depth, l.items, l.inflatedBytes, l.queuedBytes, l.pendingCalls,
+                l.requestsInWork, l.connections, l.connectionsPerAddress, l.datagramSessions,
+                l.datagramReplyBytes, l.clusterSessions, l.unauthenticatedConnections);
+    constexpr std::chrono::milliseconds none(0);
+    for (std::chrono::milliseconds *time :
+         {&l.clusterIdleTime, &l.halfMessageTime, &l.tlsHandshakeTime, &l.authenticationTime,
+          &l.closeTime})
+        *time = std::max(*time, none);
+    return l;
+}
 
 QDebug operator<<(QDebug debug, const Limits &limits)
 {

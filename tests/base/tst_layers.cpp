@@ -36,7 +36,7 @@ const QHash<QString, QStringList> publicHeaders{
         {QStringLiteral("base"),
          {QStringLiteral("address"), QStringLiteral("counters"), QStringLiteral("error"),
           QStringLiteral("extension"), QStringLiteral("global"), QStringLiteral("limits"),
-          QStringLiteral("options"), QStringLiteral("testing")}},
+          QStringLiteral("loggable"), QStringLiteral("options"), QStringLiteral("testing")}},
         {QStringLiteral("wire"),
          {QStringLiteral("codec"), QStringLiteral("containercodec"), QStringLiteral("msgpack"),
           QStringLiteral("reader"), QStringLiteral("registertype"), QStringLiteral("scalarcodec"),
