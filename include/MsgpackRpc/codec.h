@@ -7,3 +7,24 @@
 #include <MsgpackRpc/containercodec.h>
 #include <MsgpackRpc/registertype.h>
 #include <MsgpackRpc/scalarcodec.h>
+
+namespace MsgpackRpc::Detail {
+
+/// What was thrown, for people. Only in a catch block.
+MSGPACKRPC_EXPORT QString thrownText();
+
+/// Writes \a values one after the other. If a codec throws, \a writer fails.
+template<typename... Args>
+Q_ALWAYS_INLINE void writeValues(Writer &writer, const Args &...values)
+{
+    QT_TRY
+    {
+        (Codec<std::decay_t<const Args &>>::write(writer, values), ...);
+    }
+    QT_CATCH(...)
+    {
+        writer.fail(thrownText());
+    }
+}
+
+} // namespace MsgpackRpc::Detail

@@ -28,6 +28,12 @@ public:
         const char *data = nullptr;
         qsizetype size = 0;
     };
+    /// \a size bytes from byte \a offset on.
+    struct Range
+    {
+        qsizetype offset = 0;
+        qsizetype size = 0;
+    };
 
     /// Writes \a format.
     explicit Writer(WireFormat format = WireFormat::Modern) noexcept : m_format(format) {}
@@ -105,12 +111,18 @@ public:
     QByteArray bytes() const;
     /// The first part of what was written, from byte \a offset (of size()) on.
     Segment segment(qsizetype offset) const noexcept;
-    /// Takes back what was written after byte \a size, which must lie where a value began.
+    /// Takes back what was written after byte \a size, which must lie where a value began. A conversion that calls, or runs
+    /// an event loop, moves what was written: a size() from before it is none to go back to.
     void truncate(qsizetype size);
+    /// Takes what was written after byte \a size, which must lie where a message began, and what could not be written, out
+    /// into the result.
+    Writer takeFrom(qsizetype size);
     /// Forgets everything, keeps the memory unless that is large.
     void clear() noexcept;
     /// Takes the bytes from \a offset to \a offset + \a size out of the middle.
-    void remove(qsizetype offset, qsizetype size);
+    void remove(qsizetype offset, qsizetype size) { remove({{offset, size}}); }
+    /// Takes all of \a ranges out, which are in order and apart, and gives memory back if little is left.
+    void remove(const std::vector<Range> &ranges);
 
     /// Appends plain bytes.
     void append(const char *data, size_t size)
@@ -168,6 +180,7 @@ private:
     void writeLongUnsigned(quint64 value);
     void writeLongArray(quint32 count);
     void grow(qsizetype more);
+    void reallocate(qsizetype capacity);
     void reserve(qsizetype more)
     {
         if (Q_UNLIKELY(m_capacity - m_size < more))

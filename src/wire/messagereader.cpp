@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace MsgpackRpc {
 
@@ -48,10 +49,52 @@ MessageReader::~MessageReader()
 
 void MessageReader::release()
 {
+    m_isInUse = false;
+    if (Q_UNLIKELY(m_left.size() > m_level))
+        giveLeft();
     if (m_block && m_begin == m_end) {
         m_pool.give(std::move(m_block));
         m_begin = m_scanned = m_end = 0;
     }
+}
+
+// Blocks that were left at this level: their messages were handled.
+void MessageReader::giveLeft()
+{
+    while (m_left.size() > m_level) {
+        m_pool.give(std::move(m_left.back()));
+        m_left.pop_back();
+    }
+}
+
+// The message that has begun goes on in another block.
+void MessageReader::leaveBlock()
+{
+    giveLeft(); // of the message before
+    BlockPool::Block next;
+    if (m_begin != m_end) {
+        next = m_pool.take();
+        std::memcpy(next.get(), m_block.get() + m_begin, size_t(m_end - m_begin));
+    }
+    m_scanned -= m_begin;
+    m_end -= m_begin;
+    m_begin = 0;
+    m_left.push_back(std::exchange(m_block, std::move(next)));
+    m_isInUse = false;
+}
+
+MessageReader::Nested::Nested(MessageReader &reader) : m_reader(reader), m_outer(reader.m_level)
+{
+    if (reader.m_isInUse)
+        reader.leaveBlock();
+    reader.m_level = reader.m_left.size();
+}
+
+MessageReader::Nested::~Nested()
+{
+    m_reader.giveLeft();
+    m_reader.m_level = m_outer;
+    m_reader.m_isInUse = false; // the outer message's block was left
 }
 
 // Nothing waits in the block, and so much is missing that it may be read to where it belongs.
@@ -167,6 +210,7 @@ Scanner::Result MessageReader::next(Message &message)
         if (Q_UNLIKELY(!message.frame.isNull()))
             message.frame = QByteArray();
         message.parse(data + m_begin, m_scanner);
+        m_isInUse = true;
         m_scanner.reset();
         m_begin = m_scanned;
     } else if (result == Scanner::NeedMore

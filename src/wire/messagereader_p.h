@@ -49,7 +49,7 @@ public:
     void added(qsizetype size);
 
     /// The next message, if it is complete. Reentrant: what \a message points to holds until space() or next() is
-    /// called again.
+    /// called again, by whoever called this; within a Nested they may be called without hurting it.
     Scanner::Result next(Message &message);
     /// True if next() might have something to give.
     bool hasUnread() const noexcept { return m_scanned != m_end; }
@@ -66,10 +66,27 @@ public:
     QString error() const { return m_scanner.error(); }
     /// True if that was one of the limits.
     bool exceedsLimit() const noexcept { return m_scanner.exceedsLimit(); }
-    /// Gives the block back if it is empty.
+    /// Gives the block back if it is empty. No message that was given is looked at any more, but for those from before
+    /// the innermost Nested.
     void release();
 
+    /// While it lives, space() and next() leave alone what the message points to that was given last before: that block
+    /// is left to whoever handles it, and what follows goes into another one. Each level of nesting holds one at most.
+    class Nested
+    {
+    public:
+        explicit Nested(MessageReader &reader);
+        ~Nested();
+
+    private:
+        MessageReader &m_reader;
+        const size_t m_outer;
+        Q_DISABLE_COPY_MOVE(Nested)
+    };
+
 private:
+    void leaveBlock();
+    void giveLeft();
     void compact();
     void enlarge();
     bool readsDirectly() const noexcept;
@@ -80,6 +97,9 @@ private:
     Scanner m_scanner;
     BlockPool &m_pool;
     BlockPool::Block m_block;
+    std::vector<BlockPool::Block> m_left; // messages in them are still being handled
+    size_t m_level = 0; // so many of them belong to outer levels
+    bool m_isInUse = false; // the message that was given last lies in the block
     qsizetype m_begin = 0; // of the message that is being scanned, within the block
     qsizetype m_scanned = 0;
     qsizetype m_end = 0;

@@ -69,7 +69,11 @@ Writer::~Writer() = default;
 
 void Writer::grow(qsizetype more)
 {
-    const qsizetype capacity = std::max({FirstCapacity, m_capacity * 2, m_size + more});
+    reallocate(std::max({FirstCapacity, m_capacity * 2, m_size + more}));
+}
+
+void Writer::reallocate(qsizetype capacity)
+{
     std::unique_ptr<char[]> data(new char[size_t(capacity)]);
     if (m_size > 0)
         std::memcpy(data.get(), m_data.get(), size_t(m_size));
@@ -304,6 +308,12 @@ Writer::Segment Writer::segment(qsizetype offset) const noexcept
 
 void Writer::truncate(qsizetype size)
 {
+    if (Q_UNLIKELY(size < 0 || size > this->size())) { // what is not there would be sent
+        fail(QStringLiteral("truncated to %1 bytes, where there are %2")
+                     .arg(size)
+                     .arg(this->size()));
+        return;
+    }
     while (!m_shared.empty() && this->size() > size) {
         const Shared &last = m_shared.back();
         const qsizetype before = last.at + m_sharedSize - last.bytes.size();
@@ -314,6 +324,27 @@ void Writer::truncate(qsizetype size)
         m_shared.pop_back();
     }
     m_size = size - m_sharedSize;
+}
+
+Writer Writer::takeFrom(qsizetype size)
+{
+    Writer taken(m_format);
+    qsizetype plain = size; // plain bytes that stay
+    auto first = m_shared.begin();
+    for (; first != m_shared.end() && first->at < plain; ++first)
+        plain -= first->bytes.size();
+    if (m_size > plain)
+        taken.append(m_data.get() + plain, size_t(m_size - plain));
+    for (auto it = first; it != m_shared.end(); ++it) {
+        taken.m_sharedSize += it->bytes.size();
+        taken.m_shared.push_back({it->at - plain, std::move(it->bytes)});
+    }
+    m_shared.erase(first, m_shared.end());
+    m_size = plain;
+    m_sharedSize -= taken.m_sharedSize;
+    taken.m_failure = std::exchange(m_failure, {});
+    taken.m_failureWhere = std::exchange(m_failureWhere, 0);
+    return taken;
 }
 
 void Writer::clear() noexcept
@@ -327,33 +358,46 @@ void Writer::clear() noexcept
     }
 }
 
-// Whole shared bodies or whole stretches of plain bytes: callers remove messages, which never cut a
-// body.
-void Writer::remove(qsizetype offset, qsizetype size)
+// In one pass. Whole shared bodies or whole stretches of plain bytes: callers remove messages, which never cut a body.
+void Writer::remove(const std::vector<Range> &ranges)
 {
-    qsizetype plainOffset = offset;
-    qsizetype plainSize = size;
-    std::vector<Shared> kept;
-    qsizetype position = 0; // of the shared bytes so far
-    for (Shared &shared : m_shared) {
-        const qsizetype at = shared.at + position;
-        position += shared.bytes.size();
-        if (at < offset) {
-            plainOffset -= shared.bytes.size();
-            kept.push_back(std::move(shared));
-        } else if (at < offset + size) {
-            plainSize -= shared.bytes.size();
-            m_sharedSize -= shared.bytes.size();
-        } else {
-            shared.at -= plainSize;
-            kept.push_back(std::move(shared));
+    qsizetype plainTo = 0; // plain bytes that have their place
+    qsizetype plainFrom = 0; // those that were looked at
+    qsizetype position = 0; // bytes of the bodies that were looked at
+    size_t kept = 0;
+    size_t next = 0;
+    const auto movePlain = [&](qsizetype end) {
+        if (plainTo != plainFrom && end > plainFrom)
+            std::memmove(m_data.get() + plainTo, m_data.get() + plainFrom, size_t(end - plainFrom));
+        plainTo += end - plainFrom;
+        plainFrom = end;
+    };
+    const auto keepBodies = [&](qsizetype end) {
+        for (; next < m_shared.size() && m_shared[next].at + position < end; ++next) {
+            Shared &shared = m_shared[next];
+            position += shared.bytes.size();
+            shared.at -= plainFrom - plainTo;
+            if (kept != next)
+                m_shared[kept] = std::move(shared);
+            ++kept;
         }
+    };
+    for (const Range &range : ranges) {
+        keepBodies(range.offset);
+        movePlain(range.offset - position);
+        const qsizetype end = range.offset + range.size;
+        for (; next < m_shared.size() && m_shared[next].at + position < end; ++next) {
+            position += m_shared[next].bytes.size();
+            m_sharedSize -= m_shared[next].bytes.size();
+        }
+        plainFrom = end - position;
     }
-    m_shared = std::move(kept);
-    if (plainSize > 0)
-        std::memmove(m_data.get() + plainOffset, m_data.get() + plainOffset + plainSize,
-                     size_t(m_size - plainOffset - plainSize));
-    m_size -= plainSize;
+    keepBodies(std::numeric_limits<qsizetype>::max());
+    movePlain(m_size);
+    m_shared.resize(kept);
+    m_size = plainTo;
+    if (m_capacity > KeptCapacity && m_size < m_capacity / 4)
+        reallocate(std::max(FirstCapacity, m_size * 2));
 }
 
 } // namespace MsgpackRpc

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/messagereader_p.h"
 
+#include "place.h"
 #include "wire/wiremessages.h"
 
 #include <MsgpackRpc/reader.h>
@@ -8,6 +9,7 @@
 #include <QtTest/QTest>
 
 #include <cstring>
+#include <functional>
 
 using namespace MsgpackRpc;
 using namespace WireMessages;
@@ -42,6 +44,9 @@ private Q_SLOTS:
     void releaseGivesTheBlockBack();
     void releaseKeepsABlockInUse();
     void releaseWithinALargeMessage();
+    void nestedLeavesWhatIsHandled();
+    void nestedHoldsOneBlockPerLevel();
+    void nestedWithinAPartialMessage();
     void poolKeepsFew();
     void destroyedWithABlock();
 };
@@ -190,7 +195,7 @@ void tst_MessageReader::smallMessagesLieInTheBlock()
     QVERIFY(put(reader, bytes).isEmpty());
     Message message;
     QCOMPARE(reader.next(message), Scanner::Complete);
-    QCOMPARE(message.method.name.data(), block + 4);
+    QCOMPARE(place(message.method.name.data()), place(block + 4));
     QVERIFY(message.frame.isNull());
 }
 
@@ -226,8 +231,8 @@ void tst_MessageReader::largeMessagesOwnTheirBytes()
         return;
     QCOMPARE(message.frame, bytes);
     QVERIFY(message.frame.isDetached());
-    QCOMPARE(message.params.data() + message.params.size(),
-             message.frame.constData() + message.frame.size());
+    QCOMPARE(place(message.params.data() + message.params.size()),
+             place(message.frame.constData() + message.frame.size()));
     // The reader has nothing to do with them any more.
     const QByteArray copy(message.params.data(), message.params.size());
     put(reader, request(2, "next", "y"));
@@ -245,14 +250,14 @@ void tst_MessageReader::largeBodyArrivesInPlace()
     Message message;
     QByteArray rest = put(reader, bytes);
     QCOMPARE(reader.next(message), Scanner::NeedMore);
-    const char *const place = reader.space().data;
+    const char *const free = reader.space().data;
     const qsizetype offset = bytes.size() - rest.size();
     while (!rest.isEmpty()) {
         rest = put(reader, rest);
         reader.next(message);
     }
     QCOMPARE(message.frame, bytes);
-    QCOMPARE(message.frame.constData() + offset, place);
+    QCOMPARE(place(message.frame.constData() + offset), place(free));
 
     // A large binary at the end is moved out of the frame, not copied.
     Reader decoder(message.params, &message.frame);
@@ -558,7 +563,7 @@ void tst_MessageReader::releaseGivesTheBlockBack()
     QCOMPARE(first.next(message), Scanner::Complete);
     first.release();
     MessageReader second({}, pool);
-    QCOMPARE(second.space().data, block);
+    QCOMPARE(place(second.space().data), place(block));
     QVERIFY(first.space().data != block);
 }
 
@@ -593,6 +598,92 @@ void tst_MessageReader::releaseWithinALargeMessage()
     QCOMPARE(message.frame, bytes);
 }
 
+// Each level reads on while the messages of those around it are still decoded, and each goes on behind it.
+void tst_MessageReader::nestedLeavesWhatIsHandled()
+{
+    constexpr int Levels = 10;
+    BlockPool pool;
+    MessageReader reader({}, pool);
+    int next = 0;
+    QList<Received> all;
+    const std::function<void(int)> dive = [&](int level) {
+        for (int i = 0; i < 3; ++i) {
+            const QByteArray text(100 + next % 7, char('a' + next % 26));
+            const QByteArray bytes = request(quint32(next++), text, text);
+            QVERIFY(put(reader, bytes).isEmpty());
+            Message message;
+            QCOMPARE(reader.next(message), Scanner::Complete);
+            const Received before = received(message);
+            QCOMPARE(before, parsed(bytes));
+            for (int again = 0; again < 2 && level < Levels; ++again) {
+                const MessageReader::Nested nested(reader);
+                if (again == 0 && i == 0)
+                    dive(level + 1);
+                // More than a block, so that it is written over.
+                QVERIFY(put(reader, notify("fill", noise(30'000))).isEmpty());
+                QVERIFY(put(reader, notify("fill", noise(20'000))).isEmpty());
+                Message other;
+                QCOMPARE(reader.next(other), Scanner::Complete);
+                QCOMPARE(reader.next(other), Scanner::Complete);
+                reader.release();
+            }
+            QVERIFY(received(message) == before);
+            all.append(before);
+        }
+    };
+    dive(0);
+    QCOMPARE(all.size(), 3 * (Levels + 1));
+    QCOMPARE(next, all.size());
+    reader.release();
+    QVERIFY(!reader.hasUnread());
+}
+
+// However often the loop comes by while one message is handled, and however many messages are handled in a row.
+void tst_MessageReader::nestedHoldsOneBlockPerLevel()
+{
+    BlockPool pool;
+    MessageReader reader({}, pool);
+    QSet<const char *> blocks;
+    for (int i = 0; i < 200; ++i) {
+        put(reader, request(1, "outer", "x"));
+        Message outer;
+        QCOMPARE(reader.next(outer), Scanner::Complete);
+        for (int j = 0; j < 5; ++j) {
+            const MessageReader::Nested nested(reader);
+            const MessageReader::Space space = reader.space();
+            blocks.insert(space.data + space.size - Block);
+            put(reader, request(2, "inner", "y"));
+            Message inner;
+            QCOMPARE(reader.next(inner), Scanner::Complete);
+            reader.release();
+        }
+        QCOMPARE(outer.method.name, QByteArrayView("outer"));
+    }
+    QVERIFY2(blocks.size() <= 3, qPrintable(QString::number(blocks.size())));
+}
+
+// What was there of the next message goes along.
+void tst_MessageReader::nestedWithinAPartialMessage()
+{
+    BlockPool pool;
+    MessageReader reader({}, pool);
+    const QByteArray second = request(2, "second", noise(1000));
+    put(reader, request(1, "first", "x") + second.left(500));
+    Message message;
+    QCOMPARE(reader.next(message), Scanner::Complete);
+    {
+        Message inner;
+        const MessageReader::Nested nested(reader);
+        QCOMPARE(reader.next(inner), Scanner::NeedMore);
+        put(reader, second.mid(500, 300));
+        QCOMPARE(reader.next(inner), Scanner::NeedMore);
+    }
+    QCOMPARE(message.method.name, QByteArrayView("first"));
+    put(reader, second.mid(800));
+    QCOMPARE(reader.next(message), Scanner::Complete);
+    QVERIFY(received(message) == parsed(second));
+}
+
 void tst_MessageReader::poolKeepsFew()
 {
     BlockPool pool;
@@ -604,7 +695,7 @@ void tst_MessageReader::poolKeepsFew()
     }
     const char *const first = blocks.front().get();
     pool.give(std::move(blocks.front()));
-    QCOMPARE(pool.take().get(), first);
+    QCOMPARE(place(pool.take().get()), place(first));
     QCOMPARE(QSet<const char *>(places.begin(), places.end()).size(), 20);
 }
 
@@ -617,7 +708,7 @@ void tst_MessageReader::destroyedWithABlock()
         block = reader.space().data;
         put(reader, hex("9302"));
     }
-    QCOMPARE(pool.take().get(), block);
+    QCOMPARE(place(pool.take().get()), place(block));
 }
 
 QTEST_GUILESS_MAIN(tst_MessageReader)

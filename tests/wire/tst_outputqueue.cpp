@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/outputqueue_p.h"
 
+#include "place.h"
 #include "wire/wiremessages.h"
 
 #include <QtTest/QTest>
 
 #include <deque>
+#include <functional>
 
 using namespace MsgpackRpc;
 using namespace WireMessages;
@@ -21,6 +23,9 @@ private Q_SLOTS:
     void rollback();
     void rollbackClearsTheFailure();
     void openMessageIsNotSent();
+    void messageWithinAnother_data();
+    void messageWithinAnother();
+    void failuresWithinAnother();
     void removeUnsent_data();
     void removeUnsent();
     void removeTwice();
@@ -29,6 +34,10 @@ private Q_SLOTS:
     void removeUnknown();
     void removeEverything();
     void removeWhileOpen();
+    void memoryOfTheRemoved_data();
+    void memoryOfTheRemoved();
+    void numbersOfTheRemoved();
+    void removeAnswers();
     void dropPartial();
     void dropPartialOfTheLast();
     void dropPartialBeforeRemoved();
@@ -170,6 +179,103 @@ void tst_OutputQueue::openMessageIsNotSent()
     QCOMPARE(send(queue), QByteArray("two"));
 }
 
+void tst_OutputQueue::messageWithinAnother_data()
+{
+    QTest::addColumn<bool>("isInnerSent");
+    QTest::addColumn<bool>("isInnerKept");
+    QTest::addColumn<bool>("isOuterKept");
+    QTest::addColumn<bool>("isLarge");
+    for (int i = 0; i < 16; ++i)
+        QTest::addRow("inner %s%s, outer %s, %s", (i & 1) != 0 ? "kept" : "taken back",
+                      (i & 2) != 0 ? ", sent before" : "", (i & 4) != 0 ? "kept" : "taken back",
+                      (i & 8) != 0 ? "large" : "small")
+                << ((i & 2) != 0) << ((i & 1) != 0) << ((i & 4) != 0) << ((i & 8) != 0);
+}
+
+void tst_OutputQueue::messageWithinAnother()
+{
+    QFETCH(const bool, isInnerSent);
+    QFETCH(const bool, isInnerKept);
+    QFETCH(const bool, isOuterKept);
+    QFETCH(const bool, isLarge);
+    OutputQueue queue;
+    const QByteArray body = noise(isLarge ? 300'000 : 3);
+    Writer plain;
+    plain.writeBinary(body);
+    const QByteArray packed = plain.bytes();
+    add(queue, "before");
+    QByteArray sent = send(queue, 3);
+    QByteArray expected = "before";
+
+    Writer &outer = queue.begin();
+    outer.writeRaw("o1");
+    outer.writeBinary(body);
+    quint64 next = 1;
+    for (int i = 0; i < 3; ++i) {
+        Writer &inner = queue.begin();
+        QCOMPARE(queue.openSize(), 0);
+        inner.writeRaw("i1");
+        Writer &innermost = queue.begin();
+        innermost.writeBinary(body);
+        QCOMPARE(queue.openSize(), packed.size());
+        QCOMPARE(queue.commit(), next++);
+        expected += packed;
+        if (isInnerSent)
+            sent += send(queue);
+        inner.writeBinary(body);
+        QCOMPARE(queue.openSize(), 2 + packed.size());
+        if (isInnerKept) {
+            QCOMPARE(queue.commit(), next++);
+            expected += "i1" + packed;
+        } else {
+            queue.rollback();
+        }
+        if (isInnerSent)
+            sent += send(queue);
+        QCOMPARE(queue.size(), expected.size() - sent.size());
+        outer.writeRaw("o2");
+    }
+    QVERIFY(queue.isOpen());
+    QCOMPARE(queue.openSize(), 8 + packed.size());
+    QByteArray open;
+    queue.forEachOpenSegment(
+            [&open](const char *data, qsizetype size) { open.append(data, size); });
+    QVERIFY(open == "o1" + packed + "o2o2o2");
+    if (isOuterKept) {
+        QCOMPARE(queue.commit(), next++);
+        expected += open;
+    } else {
+        queue.rollback();
+    }
+    QVERIFY(!queue.isOpen());
+    QCOMPARE(add(queue, "after"), next++);
+    expected += "after";
+    QCOMPARE(queue.size(), expected.size() - sent.size());
+    sent += send(queue);
+    QVERIFY(sent == expected);
+    QCOMPARE(queue.messagesSent(), next);
+}
+
+// What could not be written concerns the message that it was in.
+void tst_OutputQueue::failuresWithinAnother()
+{
+    OutputQueue queue;
+    queue.begin().fail(QStringLiteral("outer"));
+    queue.begin();
+    QVERIFY(!queue.hasFailed());
+    queue.begin().fail(QStringLiteral("innermost"));
+    QCOMPARE(queue.failure(), QStringLiteral("innermost"));
+    queue.rollback();
+    QVERIFY(!queue.hasFailed());
+    queue.commit();
+    QCOMPARE(queue.failure(), QStringLiteral("outer"));
+    queue.clear();
+    QVERIFY(queue.isOpen());
+    queue.rollback();
+    QVERIFY(!queue.hasFailed());
+    QVERIFY(!queue.isOpen());
+}
+
 void tst_OutputQueue::removeUnsent_data()
 {
     QTest::addColumn<QList<int>>("removed");
@@ -284,6 +390,141 @@ void tst_OutputQueue::removeWhileOpen()
     QCOMPARE(send(queue), QByteArray("cc"));
 }
 
+void tst_OutputQueue::memoryOfTheRemoved_data()
+{
+    QTest::addColumn<QString>("messages"); // k: kept, x: taken out
+    QTest::addColumn<bool>("isFrontPartial");
+    QTest::addColumn<bool>("isOpen");
+    for (const char *messages : {"xxxxk", "kxxxx", "kxxxxk", "xkxkxkxx", "kkxxxxxx", "xxxxxx"}) {
+        for (const bool isFrontPartial : {false, true}) {
+            if (isFrontPartial && *messages == 'x')
+                continue;
+            for (const bool isOpen : {false, true})
+                QTest::addRow("%s%s%s", messages, isFrontPartial ? ", front partial" : "",
+                              isOpen ? ", one open" : "")
+                        << QString::fromLatin1(messages) << isFrontPartial << isOpen;
+        }
+    }
+}
+
+// What was taken out is not kept until what is before it is sent: the peer may never read.
+void tst_OutputQueue::memoryOfTheRemoved()
+{
+    QFETCH(const QString, messages);
+    QFETCH(const bool, isFrontPartial);
+    QFETCH(const bool, isOpen);
+    OutputQueue queue;
+    const QByteArray shared = noise(200'000);
+    const QByteArray copied = noise(100'000, 7);
+    QByteArray expected;
+    QList<quint64> dropped;
+    for (const QChar message : messages) {
+        Writer &writer = queue.begin();
+        writer.writeRaw(copied);
+        writer.writeBinary(shared);
+        const quint64 number = queue.commit();
+        if (message == u'x')
+            dropped += number;
+        else
+            expected += copied + hex("c600030d40") + shared;
+    }
+    QByteArray sent;
+    if (isFrontPartial)
+        sent = send(queue, 150'000); // in the middle of the shared body
+    if (isOpen)
+        queue.begin().writeRaw("open");
+    for (const quint64 number : dropped)
+        QVERIFY(queue.remove(number));
+    QCOMPARE(queue.size(), expected.size() - sent.size());
+    QVERIFY2(queue.keptBytes() <= 2 * queue.size() + 512 * 1024,
+             qPrintable(QString::number(queue.keptBytes())));
+    for (const quint64 number : dropped)
+        QVERIFY(!queue.remove(number));
+    if (isOpen) {
+        QCOMPARE(queue.openSize(), 4);
+        queue.commit();
+        expected += "open";
+    }
+    add(queue, "after");
+    sent += send(queue);
+    QVERIFY(sent == expected + "after");
+    QVERIFY(queue.isEmpty());
+    QVERIFY(shared.isDetached());
+}
+
+// Each message keeps its number when others have lost their place.
+void tst_OutputQueue::numbersOfTheRemoved()
+{
+    OutputQueue queue;
+    const QByteArray body = noise(1000);
+    const auto numbered = [&body](quint64 number) {
+        return QByteArray::number(number).rightJustified(8, '0') + body;
+    };
+    QList<quint64> kept;
+    quint64 next = 0;
+    for (int round = 0; round < 5; ++round) {
+        QList<quint64> dropped;
+        for (int i = 0; i < 2000; ++i) {
+            const quint64 number = add(queue, numbered(next));
+            QCOMPARE(number, next++);
+            (i % 500 == 0 ? kept : dropped) += number;
+        }
+        if (round == 0)
+            send(queue, 10); // the first stays
+        for (const quint64 number : dropped)
+            QVERIFY(queue.remove(number));
+        QVERIFY(queue.keptBytes() < 1024 * 1024);
+        QCOMPARE(queue.nextNumber(), next);
+        QCOMPARE(queue.count(), kept.size());
+        QCOMPARE(queue.firstUnsent(), 1U);
+        QCOMPARE(queue.messagesSent(), 1U);
+    }
+    for (quint64 number = 0; number < next; ++number) {
+        if (number % 1000 == 500) {
+            QVERIFY(queue.remove(number));
+            kept.removeOne(number);
+        } else if (!kept.contains(number) || number == 0) {
+            QVERIFY(!queue.remove(number));
+        }
+    }
+    QCOMPARE(send(queue, numbered(0).size() - 10), numbered(0).mid(10));
+    for (qsizetype i = 1; i < kept.size(); ++i) {
+        QVERIFY(queue.firstUnsent() > kept.at(i - 1));
+        QVERIFY(queue.firstUnsent() <= kept.at(i));
+        QCOMPARE(queue.messagesSent(), quint64(i));
+        QCOMPARE(send(queue, numbered(0).size()), numbered(kept.at(i)));
+    }
+    QCOMPARE(queue.firstUnsent(), next);
+    QCOMPARE(add(queue, "more"), next);
+}
+
+void tst_OutputQueue::removeAnswers()
+{
+    OutputQueue queue;
+    const QByteArray body = noise(1000);
+    QByteArray expected;
+    for (int i = 0; i < 2000; ++i) {
+        const bool isAnswer = i % 10 != 0 || i == 0;
+        queue.begin().writeRaw(QByteArray::number(i) + body);
+        QCOMPARE(queue.commit(isAnswer), quint64(i));
+        if (!isAnswer || i == 0) // of which a part is sent
+            expected += QByteArray::number(i) + body;
+    }
+    QByteArray sent = send(queue, 1);
+    queue.removeAnswers();
+    QCOMPARE(queue.count(), 200);
+    QVERIFY(queue.keptBytes() < 1024 * 1024);
+    QCOMPARE(queue.messagesSent(), 1U);
+    sent += send(queue);
+    QVERIFY(sent == expected);
+    QCOMPARE(queue.nextNumber(), 2000U);
+    queue.begin().writeRaw("answer");
+    queue.commit(true);
+    queue.removeAnswers();
+    QVERIFY(queue.isEmpty());
+    QCOMPARE(queue.messagesSent(), 200U);
+}
+
 void tst_OutputQueue::dropPartial()
 {
     OutputQueue queue;
@@ -346,7 +587,7 @@ void tst_OutputQueue::largeBodiesAreShared()
     const quint64 number = queue.commit();
     add(queue, "after");
     QCOMPARE(send(queue, 12), "before" + QByteArray("x") + hex("c6000493e0"));
-    QCOMPARE(queue.front().data, large.constData());
+    QCOMPARE(place(queue.front().data), place(large.constData()));
     QCOMPARE(queue.front().size, large.size());
     QCOMPARE(queue.firstUnsent(), number + 1);
     QCOMPARE(send(queue), large + "after");
@@ -463,15 +704,19 @@ void tst_OutputQueue::sameAsModel()
     {
         quint64 number;
         QByteArray bytes;
+        bool isAnswer;
         qsizetype sent = 0;
     };
     QRandomGenerator random(quint32(seed) + 50);
     OutputQueue queue;
     std::deque<Waiting> model;
     quint64 next = 0;
+    quint64 sentMessages = 0;
     const QByteArray body = noise(150'000, quint32(seed));
 
-    const auto append = [&] {
+    std::function<bool(int)> step; // some happen while a message is open
+    int open = 0;
+    std::function<bool()> append = [&] {
         Writer &writer = queue.begin();
         Writer copy;
         const QByteArray plain =
@@ -484,12 +729,20 @@ void tst_OutputQueue::sameAsModel()
             if (hasBody)
                 to->writeRaw("!");
         }
+        bool good = true;
+        ++open;
+        if (open < 4 && random.bounded(4) == 0)
+            good = step(random.bounded(100));
+        --open;
+        writer.writeRaw("?");
+        copy.writeRaw("?");
         if (random.bounded(10) == 0) {
             queue.rollback();
-            return true;
+            return good;
         }
-        model.push_back({next, copy.bytes()});
-        return queue.commit() == next++;
+        const bool isAnswer = random.bounded(2) == 0;
+        model.push_back({next, copy.bytes(), isAnswer});
+        return queue.commit(isAnswer) == next++ && good;
     };
     const auto send = [&] {
         const Writer::Segment segment = queue.front();
@@ -504,6 +757,7 @@ void tst_OutputQueue::sameAsModel()
             Waiting &first = model.front();
             const QByteArray part = first.bytes.mid(first.sent, size - wanted.size());
             wanted += part;
+            sentMessages += first.sent == 0 && !part.isEmpty() ? 1 : 0;
             first.sent += part.size();
             if (first.sent == first.bytes.size())
                 model.pop_front();
@@ -538,20 +792,41 @@ void tst_OutputQueue::sameAsModel()
         return true;
     };
 
-    for (int step = 0; step < 3000; ++step) {
+    const auto removeAnswers = [&] {
+        model.erase(std::remove_if(model.begin(), model.end(),
+                                   [](const Waiting &waiting) {
+                                       return waiting.isAnswer && waiting.sent == 0;
+                                   }),
+                    model.end());
+        queue.removeAnswers();
+        return true;
+    };
+
+    step = [&](int what) {
+        return what < 45   ? append()
+               : what < 75 ? send()
+               : what < 85 ? remove()
+               : what < 97 ? removeNear()
+               : what < 99 ? drop()
+                           : removeAnswers();
+    };
+    for (int i = 0; i < 3000; ++i) {
         const int what = random.bounded(100);
-        const bool good = what < 45   ? append()
-                          : what < 75 ? send()
-                          : what < 85 ? remove()
-                          : what < 97 ? removeNear()
-                                      : drop();
-        QVERIFY2(good, qPrintable(QStringLiteral("step %1, %2").arg(step).arg(what)));
+        QVERIFY2(step(what), qPrintable(QStringLiteral("step %1, %2").arg(i).arg(what)));
         qsizetype size = 0;
-        for (const Waiting &waiting : model)
+        qsizetype answers = 0;
+        for (const Waiting &waiting : model) {
             size += waiting.bytes.size() - waiting.sent;
+            answers += waiting.isAnswer ? waiting.bytes.size() - waiting.sent : 0;
+        }
         QCOMPARE(queue.size(), size);
+        QCOMPARE(queue.answerBytes(), answers);
         QCOMPARE(queue.count(), qsizetype(model.size()));
         QCOMPARE(queue.isEmpty(), model.empty());
+        QCOMPARE(queue.nextNumber(), next);
+        QCOMPARE(queue.messagesSent(), sentMessages);
+        const qsizetype partial = model.empty() ? 0 : model.front().sent;
+        QVERIFY(queue.keptBytes() <= 2 * (size + partial) + 512 * 1024);
         QCOMPARE(queue.front().size > 0, !model.empty());
         if (model.empty())
             continue;

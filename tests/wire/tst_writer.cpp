@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <MsgpackRpc/Writer>
 
+#include "place.h"
 #include "wirevalues.h"
 
 #include <QtCore/QRandomGenerator>
@@ -38,10 +39,13 @@ private Q_SLOTS:
     void sharedKeepsItsBytes();
     void segmentAtEveryOffset();
     void truncate();
+    void truncateToMore();
     void truncateToEveryValue();
     void remove_data();
     void remove();
     void removeMany();
+    void removeRanges_data();
+    void removeRanges();
     void clearKeepsWorking();
     void move();
 };
@@ -290,19 +294,16 @@ void tst_Writer::largeBinaryIsShared()
     writer.writeBinary(large());
     QCOMPARE(writer.size(), 1 + 5 + 100'000 + 1 + 5 + 100'000);
     QCOMPARE(writer.segment(0).size, 6);
-    QCOMPARE(static_cast<const void *>(writer.segment(6).data),
-             static_cast<const void *>(large().constData()));
+    QCOMPARE(place(writer.segment(6).data), place(large().constData()));
     QCOMPARE(writer.segment(6).size, 100'000);
     QCOMPARE(writer.segment(100'006).size, 6);
-    QCOMPARE(static_cast<const void *>(writer.segment(100'012).data),
-             static_cast<const void *>(large().constData()));
+    QCOMPARE(place(writer.segment(100'012).data), place(large().constData()));
     QCOMPARE(joined(writer), hex("93c6000186a0") + large() + hex("c0c6000186a0") + large());
     QCOMPARE(writer.bytes(), joined(writer));
 
     Writer variant;
     Codec<QVariant>::write(variant, QVariantMap{{"x", large()}});
-    QCOMPARE(static_cast<const void *>(variant.segment(8).data),
-             static_cast<const void *>(large().constData()));
+    QCOMPARE(place(variant.segment(8).data), place(large().constData()));
 }
 
 void tst_Writer::largeBinaryIsCopied_data()
@@ -365,6 +366,18 @@ void tst_Writer::truncate()
     QCOMPARE(joined(writer), hex("c0c2"));
     writer.truncate(0);
     QVERIFY(writer.isEmpty());
+}
+
+void tst_Writer::truncateToMore()
+{
+    for (const qsizetype size : {qsizetype(-1), qsizetype(3), qsizetype(100'000)}) {
+        Writer writer;
+        writer.writeString(QByteArrayView("a"));
+        writer.truncate(size);
+        QVERIFY(writer.failure().contains(QStringLiteral("%1 bytes").arg(size)));
+        QCOMPARE(writer.bytes(), QByteArray("\xa1"
+                                            "a"));
+    }
 }
 
 void tst_Writer::truncateToEveryValue()
@@ -460,6 +473,38 @@ void tst_Writer::removeMany()
         }
     }
     QVERIFY(joined(writer) == messages.join());
+}
+
+void tst_Writer::removeRanges_data()
+{
+    QTest::addColumn<QString>("values"); // p: plain, L: large; x and X: the same, taken out
+    for (const char *values :
+         {"p", "x", "L", "X", "xp", "px", "pxp", "xpx", "pxpxp", "LXL", "XLX", "pXpxL", "XxLpXLxpp",
+          "xxXXppLLxXpL", "pppxxxLLLXXX", "XXXLLLxxxppp", "LxLxLxLx", "xLxLxLxL", "XpXpXpXp"})
+        QTest::addRow("%s", values) << QString::fromLatin1(values);
+}
+
+void tst_Writer::removeRanges()
+{
+    QFETCH(QString, values);
+    Writer writer;
+    Writer expected;
+    std::vector<Writer::Range> ranges;
+    for (const QChar value : values) {
+        const qsizetype before = writer.size();
+        const QByteArray body(value.isUpper() ? 70'000 : 10, char('a' + before % 26));
+        writer.writeBinary(body);
+        if (value.toLower() == u'x')
+            ranges.push_back({before, writer.size() - before});
+        else
+            expected.writeBinary(body);
+    }
+    writer.remove(ranges);
+    QCOMPARE(writer.size(), expected.size());
+    QVERIFY(joined(writer) == expected.bytes());
+    for (Writer *more : {&writer, &expected})
+        more->writeBinary(QByteArray(70'000, 'z'));
+    QVERIFY(joined(writer) == expected.bytes());
 }
 
 void tst_Writer::clearKeepsWorking()
