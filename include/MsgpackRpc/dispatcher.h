@@ -8,6 +8,8 @@
 
 #include <QtCore/QByteArrayView>
 
+#include <memory>
+
 QT_BEGIN_NAMESPACE
 class QSslCertificate;
 QT_END_NAMESPACE
@@ -35,6 +37,8 @@ public:
     virtual void answerError(quint32 msgid, const QVariant &error) = 0;
     /// A responder that will answer.
     virtual Responder makeResponder(quint32 msgid) = 0;
+    /// What is work of the session's until it is destroyed, in any thread: a notification that is handled later.
+    virtual std::shared_ptr<void> beginWork();
     /// The session.
     virtual Session *session() const = 0;
     /// A handle on the session.
@@ -56,7 +60,8 @@ protected:
 /// A request or notification that has arrived: what a Dispatcher is given. Lives on the stack for as long as
 /// Dispatcher::dispatch() runs, and answers at most once; responder() takes the answer over for later.
 ///
-/// The arguments point into the connection's buffer: read them before anything that might run an event loop.
+/// Method and arguments point into the connection's buffer, which is left alone for as long as this lives, whatever event
+/// loops run meanwhile.
 class MSGPACKRPC_EXPORT IncomingCall
 {
 public:
@@ -105,7 +110,7 @@ public:
     void reply(const T &value)
     {
         if (Writer *writer = beginReply()) {
-            Codec<std::decay_t<T>>::write(*writer, value);
+            Detail::writeValues(*writer, value);
             commitReply();
         }
     }
@@ -133,6 +138,9 @@ public:
     Responder responder();
     /// Internal: where to tell that a notification has failed.
     Detail::NotificationLog notificationLog() const;
+    /// For a notification that is handled later: counts as work until what this returns is destroyed, in any thread. A
+    /// peer that has Limits::requestsInWork in work is not read from. For a request it does nothing: its responder counts.
+    std::shared_ptr<void> work();
     /// True once answered or taken over.
     bool isAnswered() const noexcept { return m_answered; }
 

@@ -2,11 +2,15 @@
 #include "dispatch/answer_p.h"
 #include "dispatch/calltext_p.h"
 #include "dispatch/objectdispatcher_p.h"
+#include "transport/turn_p.h"
 
 #include <MsgpackRpc/callcontext.h>
 
 #include <QtCore/QVarLengthArray>
 #include <QtNetwork/QSslCertificate>
+
+#include <atomic>
+#include <deque>
 
 namespace MsgpackRpc {
 
@@ -76,6 +80,25 @@ bool decode(const MethodEntry &entry, const Method &method, CallStorage &storage
     return false;
 }
 
+// Calls that a thread runs for others, one within an event loop that another runs. As for connections, there is a bottom.
+struct PostedLevels
+{
+    int levels = 0;
+    std::deque<std::shared_ptr<Waiting>> waiting; // for the lowest one
+};
+
+PostedLevels &postedLevels()
+{
+    static thread_local PostedLevels levels;
+    return levels;
+}
+
+// A conversion of the user's may have deleted the object whose method is to be called.
+bool isGone(const MethodEntry &entry, const QObject *object)
+{
+    return object != nullptr && !entry.target->isStillHere();
+}
+
 using Candidates = QVarLengthArray<const std::shared_ptr<const Method> *, 8>;
 
 // The overloads that take as many arguments, in the order in which they are tried: those first for
@@ -109,32 +132,57 @@ Candidates candidates(const MethodEntry &entry, Reader arguments, quint32 count)
 } // namespace
 
 /// A call that waits for its turn in another thread. Destroyed there, or wherever it is dropped.
-struct ObjectDispatcherPrivate::PostedCall
+struct ObjectDispatcherPrivate::PostedCall final : public Waiting,
+                                                   public std::enable_shared_from_this<PostedCall>
 {
     PostedCall(const Overload &overload, const AgentTarget &agentTarget)
         : method(overload), agent(agentTarget), storage(*method)
     {
     }
-    ~PostedCall()
+    ~PostedCall() override { end(QStringLiteral("the object of `%1' was destroyed")); }
+    // The one who makes it true has the call.
+    bool begin() { return !hasBegun.exchange(true); }
+    void end(const QString &why)
     {
-        if (!isRun)
-            Answer(responder, name, log)
-                    .error(QVariant(QStringLiteral("the object of `%1' was destroyed").arg(name)));
+        if (begin())
+            Answer(responder, name, log).error(QVariant(why.arg(name)));
+        work.reset();
     }
+    void giveUp() override { end(QStringLiteral("the thread of the object of `%1' has ended")); }
     void take(IncomingCall &call)
     {
         name = call.methodText();
         session = call.sessionHandle();
         certificate = call.peerCertificate();
         isNotification = call.isNotification();
+        work = call.work();
         if (isNotification)
             log = call.notificationLog();
         if (!isNotification)
             responder = call.responder();
     }
-    void run(QObject *object)
+    void run() override
     {
-        isRun = true;
+        PostedLevels &here = postedLevels();
+        if (here.levels >= Turn::MostLevels) {
+            here.waiting.push_back(shared_from_this());
+            return;
+        }
+        ++here.levels;
+        runHere();
+        // Before what the event loop has: that is younger.
+        while (here.levels == Turn::MostLevels && !here.waiting.empty()) {
+            const std::shared_ptr<Waiting> next = std::move(here.waiting.front());
+            here.waiting.pop_front();
+            static_cast<PostedCall *>(next.get())->runHere();
+        }
+        --here.levels;
+    }
+    void runHere()
+    {
+        QObject *const object = method->target()->local();
+        if (object == nullptr || !begin())
+            return;
         Detail::CallFrame frame(Detail::threadFrames(), &session, &name, &certificate,
                                 isNotification);
         Answer answer(responder, name, log);
@@ -151,8 +199,9 @@ struct ObjectDispatcherPrivate::PostedCall
     Responder responder;
     QString name;
     Detail::NotificationLog log;
+    std::shared_ptr<void> work;
     bool isNotification = false;
-    bool isRun = false;
+    std::atomic<bool> hasBegun = true; // nothing to answer for as yet
 };
 
 void ObjectDispatcherPrivate::dispatch(IncomingCall &call)
@@ -182,6 +231,8 @@ void ObjectDispatcherPrivate::dispatchUnknown(IncomingCall &call)
             if ((*handler)(call))
                 return;
         } catch (...) {
+            if (call.isAnswered()) // it has begun to be, and what is written of it is to be taken back
+                throw;
             return call.fail(currentError());
         }
     }
@@ -215,6 +266,8 @@ void ObjectDispatcherPrivate::callHere(const MethodEntry &entry, QObject *object
     } catch (...) {
         return call.fail(exceptionText(entry, method));
     }
+    if (Q_UNLIKELY(isGone(entry, object)))
+        return call.failNotAccepted();
     run(method, storage, object, call, here);
 }
 
@@ -228,8 +281,10 @@ void ObjectDispatcherPrivate::callOverloadHere(const MethodEntry &entry, QObject
     for (const auto *overload : candidates(entry, arguments, count)) {
         const Method &method = **overload;
         CallStorage storage(method);
-        if (decode(entry, method, storage, arguments, &texts))
-            return run(method, storage, object, call, here);
+        if (!decode(entry, method, storage, arguments, &texts))
+            continue;
+        return isGone(entry, object) ? call.failNotAccepted()
+                                     : run(method, storage, object, call, here);
     }
     call.fail(texts.isEmpty() ? arityText(entry, count) : overloadsText(entry, texts));
 }
@@ -242,15 +297,11 @@ void ObjectDispatcherPrivate::callElsewhere(const MethodEntry &entry, IncomingCa
     QStringList texts;
     for (const auto *overload : candidates(entry, arguments, count)) {
         const auto posted = std::make_shared<PostedCall>(*overload, m_agentTarget);
-        posted->isRun = true; // nothing to answer for as yet
         if (!decode(entry, *posted->method, posted->storage, arguments, &texts))
             continue;
         posted->take(call);
-        posted->isRun = false;
-        posted->method->target()->post([posted] {
-            if (QObject *object = posted->method->target()->local())
-                posted->run(object);
-        });
+        posted->hasBegun = false;
+        posted->method->target()->post(posted);
         return;
     }
     call.fail(texts.isEmpty() ? arityText(entry, count) : overloadsText(entry, texts));

@@ -242,6 +242,8 @@ bool ObjectDispatcher::serve(QObject *object, const AcceptList &accept, const QM
 bool ObjectDispatcher::serve(const QString &name, QObject *object, const AcceptList &accept,
                              const QMetaObject *base)
 {
+    if (!d->isHere("ObjectDispatcher::serve()"))
+        return false;
     const QByteArray prefix = name.isEmpty() ? QByteArray() : name.toUtf8() + '.';
     d->problems.clear();
     if (object == nullptr)
@@ -257,18 +259,24 @@ bool ObjectDispatcher::serve(const QString &name, QObject *object, const AcceptL
 
 void ObjectDispatcher::unserve(QObject *object)
 {
+    if (!d->isHere("ObjectDispatcher::unserve()"))
+        return;
     d->unserve(object);
 }
 
 bool ObjectDispatcher::bindFunction(const Detail::MethodName &method,
                                     std::unique_ptr<Detail::BoundFunction> function)
 {
+    if (!d->isHere("ObjectDispatcher::bind()"))
+        return false;
     return d->bind(method, nullptr, std::move(function));
 }
 
 bool ObjectDispatcher::bindFunction(const Detail::MethodName &method, QObject *context,
                                     std::unique_ptr<Detail::BoundFunction> function)
 {
+    if (!d->isHere("ObjectDispatcher::bind()"))
+        return false;
     if (context == nullptr) {
         d->problems = QStringList(QStringLiteral("the context is null"));
         return false;
@@ -278,11 +286,15 @@ bool ObjectDispatcher::bindFunction(const Detail::MethodName &method, QObject *c
 
 bool ObjectDispatcher::unbindMethod(const Detail::MethodName &method)
 {
+    if (!d->isHere("ObjectDispatcher::unbind()"))
+        return false;
     return d->remove(keyOf(method));
 }
 
 QStringList ObjectDispatcher::methods() const
 {
+    if (!d->isHere("ObjectDispatcher::methods()"))
+        return {};
     return d->methods();
 }
 
@@ -295,6 +307,8 @@ Error ObjectDispatcher::error() const
 
 void ObjectDispatcher::setFallback(std::function<bool(IncomingCall &)> fallback)
 {
+    if (!d->isHere("ObjectDispatcher::setFallback()"))
+        return;
     d->fallback = fallback ? std::make_shared<const std::function<bool(IncomingCall &)>>(
                           std::move(fallback))
                            : nullptr;

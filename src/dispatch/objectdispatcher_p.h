@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/threadcheck_p.h"
 #include "dispatch/callstorage_p.h"
 #include "dispatch/methodtable_p.h"
 
@@ -23,6 +24,11 @@ public:
     /// Deletes \a d, now or when the last call has returned.
     static void release(std::unique_ptr<ObjectDispatcherPrivate> d);
 
+    /// True in the thread of the dispatcher; otherwise there is a warning that names \a function.
+    bool isHere(const char *function) const
+    {
+        return m_agent == nullptr || isInThread(m_agent, function);
+    }
     void serve(const QByteArray &prefix, QObject *object, const AcceptList &accept,
                const QMetaObject *base);
     void unserve(const QObject *object);

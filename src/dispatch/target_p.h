@@ -3,11 +3,29 @@
 
 #include <QtCore/QMutex>
 #include <QtCore/QObject>
+#include <QtCore/QPointer>
+#include <QtCore/QThread>
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace MsgpackRpc {
+
+/// Something that waits for the event loop of another thread.
+class Waiting
+{
+public:
+    virtual ~Waiting() = default;
+    /// It is its turn.
+    virtual void run() = 0;
+    /// It will not be: the thread has ended. Called in any thread, perhaps after run().
+    virtual void giveUp() = 0;
+
+protected:
+    Waiting() = default;
+    Q_DISABLE_COPY_MOVE(Waiting)
+};
 
 /// An object that may live, and be destroyed, in another thread than the dispatcher's. All
 /// functions are thread-safe.
@@ -45,6 +63,10 @@ public:
     /// Calls \a function from the event loop of the object's thread, after all that was posted
     /// before, unless the object is destroyed first. False if it is destroyed already.
     bool post(std::function<void()> function) const;
+    /// The same for \a waiting, which is given up if the thread has ended, or ends first.
+    bool post(const std::shared_ptr<Waiting> &waiting) const;
+    /// True unless it was destroyed since place() said that it is here.
+    bool isStillHere() const noexcept { return m_state->object != nullptr; }
 
 private:
     // Shared with the connection to destroyed(), which another thread may be running.
@@ -52,7 +74,14 @@ private:
     {
         QMutex mutex;
         QObject *object = nullptr;
+        QPointer<QThread> thread; // whose end is watched
+        QMetaObject::Connection threadEnd;
+        std::vector<std::weak_ptr<Waiting>>
+                waiting; // in that thread, and some that are not any more
+        size_t pruneAt = 16; // so many of them
     };
+    static void giveUp(const std::shared_ptr<State> &state, const QThread *thread);
+    void watch(QThread *thread) const;
     std::shared_ptr<State> m_state;
     QMetaObject::Connection m_connection;
 

@@ -13,6 +13,11 @@ Detail::NotificationLog Detail::AnswerPort::notificationLog() const
     return {};
 }
 
+std::shared_ptr<void> Detail::AnswerPort::beginWork()
+{
+    return nullptr;
+}
+
 QSslCertificate Detail::AnswerPort::peerCertificate() const
 {
     return QSslCertificate();
@@ -74,6 +79,11 @@ void IncomingCall::fail(const Error &error)
 void IncomingCall::failNotAccepted()
 {
     fail(QStringLiteral("method `%1' is not accepted").arg(methodText()));
+}
+
+std::shared_ptr<void> IncomingCall::work()
+{
+    return m_isNotification ? m_port->beginWork() : nullptr;
 }
 
 Responder IncomingCall::responder()

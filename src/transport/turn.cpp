@@ -18,10 +18,19 @@ std::shared_ptr<Turn> Turn::current()
     static thread_local std::weak_ptr<Turn> ofThread;
     std::shared_ptr<Turn> turn = ofThread.lock();
     if (!turn) {
-        turn.reset(new Turn);
+        turn.reset(new Turn, &Turn::dispose);
         ofThread = turn;
     }
     return turn;
+}
+
+// The last one to hold it may go within end().
+void Turn::dispose(Turn *turn)
+{
+    if (turn->m_ends > 0)
+        turn->deleteLater();
+    else
+        delete turn;
 }
 
 Turn::Turn()
@@ -80,20 +89,30 @@ bool Turn::event(QEvent *event)
 
 void Turn::end()
 {
-    if (m_clients.empty())
+    if (m_clients.empty() && m_next == m_ending.size())
         return;
+    ++m_ends;
+    // A device of the user's may run an event loop while it is written to: its turn's end goes on where this one is.
+    endScheduled();
     m_ending.swap(m_clients);
-    for (size_t i = 0; i < m_ending.size(); ++i) {
-        TurnClient *const client = m_ending[i];
+    endScheduled();
+    --m_ends;
+    // The loop may be about to wait: what was scheduled by these must not wait with it.
+    if (!m_clients.empty())
+        QCoreApplication::postEvent(this, new QEvent(QEvent::User));
+}
+
+void Turn::endScheduled()
+{
+    while (m_next < m_ending.size()) {
+        TurnClient *const client = m_ending[m_next++];
         if (client == nullptr)
             continue;
         client->m_turn = nullptr;
         client->endOfTurn();
     }
     m_ending.clear();
-    // The loop may be about to wait: what was scheduled by these must not wait with it.
-    if (!m_clients.empty())
-        QCoreApplication::postEvent(this, new QEvent(QEvent::User));
+    m_next = 0;
 }
 
 } // namespace MsgpackRpc

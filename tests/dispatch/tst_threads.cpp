@@ -5,6 +5,7 @@
 
 #include <MsgpackRpc/callcontext.h>
 
+#include <QtCore/QScopeGuard>
 #include <QtCore/QSemaphore>
 #include <QtCore/QThread>
 #include <QtTest/QtTest>
@@ -124,6 +125,10 @@ private Q_SLOTS:
     void objectDestroysItself();
     void objectIsDestroyedThere();
     void dispatcherIsDeletedMeanwhile();
+    void threadThatHasEnded();
+    void threadThatEndsMeanwhile();
+    void objectWithoutThread();
+    void noDeeper();
     void movedWhileServed();
     void movedWithParent();
     void destructionRace();
@@ -278,6 +283,129 @@ void TestThreads::dispatcherIsDeletedMeanwhile()
     object->proceed.release();
     QTRY_COMPARE(harness.outcome(add), result(3));
     QTRY_VERIFY(harness.outcome(pending).isError);
+}
+
+void TestThreads::threadThatHasEnded()
+{
+    Harness harness;
+    QThread thread;
+    Remote remote;
+    QVERIFY(harness->serve(&remote));
+    remote.moveToThread(&thread);
+    thread.start();
+    thread.quit();
+    QVERIFY(thread.wait());
+    QCOMPARE(harness.call("add", 1, 2), error("the thread of the object of `add' has ended"));
+    harness.notify("append", 1);
+    // Started again, it runs what comes then, and not what was given up.
+    harness.notify("append", 2);
+    thread.start();
+    const quint32 msgid = harness.send("add", 1, 2);
+    QTRY_COMPARE(harness.outcome(msgid), result(3));
+    thread.quit();
+    QVERIFY(thread.wait());
+    QCOMPARE(remote.values, QList<int>());
+}
+
+namespace {
+
+/// A thread that runs its event loop the second time only.
+class LateLoop : public QThread
+{
+public:
+    QSemaphore proceed;
+
+protected:
+    void run() override
+    {
+        if (m_hasRun.exchange(true))
+            exec();
+        proceed.acquire();
+    }
+
+private:
+    std::atomic<bool> m_hasRun = false;
+};
+
+} // namespace
+
+// Those that wait are told, and not run should it start again.
+void TestThreads::threadThatEndsMeanwhile()
+{
+    Harness harness;
+    LateLoop thread;
+    Remote remote;
+    QVERIFY(harness->serve(&remote));
+    remote.moveToThread(&thread);
+    thread.start();
+    QList<quint32> waiting;
+    for (int i = 0; i < 100; ++i)
+        waiting.append(harness.send("add", 1, i));
+    harness.notify("append", 1);
+    for (const quint32 msgid : waiting)
+        QCOMPARE(harness.outcome(msgid), Outcome());
+    thread.proceed.release();
+    QVERIFY(thread.wait());
+    for (const quint32 msgid : waiting)
+        QCOMPARE(harness.outcome(msgid), error("the thread of the object of `add' has ended"));
+    thread.start();
+    const quint32 msgid = harness.send("add", 1, 2);
+    QTRY_COMPARE(harness.outcome(msgid), result(3));
+    thread.proceed.release();
+    thread.quit();
+    QVERIFY(thread.wait());
+    QCOMPARE(remote.values, QList<int>());
+}
+
+void TestThreads::objectWithoutThread()
+{
+    Harness harness;
+    Remote remote;
+    QVERIFY(harness->serve(&remote));
+    remote.moveToThread(nullptr);
+    QCOMPARE(harness.call("add", 1, 2), error("the thread of the object of `add' has ended"));
+    remote.moveToThread(QThread::currentThread());
+    QCOMPARE(harness.call("add", 1, 2), result(3));
+}
+
+// A method runs an event loop, in which it is called again and again.
+void TestThreads::noDeeper()
+{
+    constexpr int Calls = 1000;
+    Harness harness;
+    RemoteThread remote;
+    std::atomic<bool> isReleased = false;
+    std::atomic<int> depth = 0;
+    std::atomic<int> deepest = 0;
+    QList<int> order; // of that thread
+    harness->bind("loop", remote.object.data(), [&](int number) {
+        order.append(number);
+        deepest = std::max<int>(deepest, ++depth);
+        while (!isReleased)
+            QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+        --depth;
+        return number;
+    });
+    QList<quint32> all;
+    const auto release = qScopeGuard([&] {
+        isReleased = true;
+        remote.flush();
+    });
+    for (int i = 0; i < Calls; ++i) {
+        all.append(harness.send("loop", i));
+        if (i < 100) // each wakes the innermost loop
+            QTRY_COMPARE_WITH_TIMEOUT(int(depth), i + 1, 30'000);
+    }
+    remote.flush();
+    remote.flush();
+    QMetaObject::invokeMethod(remote.object, Posted([&] { isReleased = true; }),
+                              Qt::QueuedConnection);
+    for (int i = 0; i < Calls; ++i)
+        QTRY_COMPARE_WITH_TIMEOUT(harness.outcome(all.at(i)), result(i), 30'000);
+    QCOMPARE(int(deepest), 100);
+    remote.flush();
+    for (int i = 0; i < Calls; ++i)
+        QCOMPARE(order.at(i), i);
 }
 
 void TestThreads::movedWhileServed()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "joinedthread.h"
 #include "transport/turn_p.h"
 
 #include <QtCore/QEventLoop>
@@ -28,6 +29,9 @@ private Q_SLOTS:
     void destroyedWhileEnding();
     void unscheduledAndForgotten();
     void forgottenWhileEnding();
+    void nestedWhileEnding();
+    void lastHolderGoesWhileEnding();
+    void levels();
     void threadWithoutDispatcher();
 };
 
@@ -56,14 +60,12 @@ void tst_Turn::onePerThread()
     const auto turn = Turn::current();
     QCOMPARE(Turn::current(), turn);
     std::shared_ptr<Turn> other;
-    const std::unique_ptr<QThread> thread(QThread::create([&] {
+    runInThread([&] {
         const auto mine = Turn::current();
         other = mine == Turn::current() ? nullptr : mine;
         if (mine == turn)
             other = mine;
-    }));
-    thread->start();
-    thread->wait();
+    });
     QVERIFY(other == nullptr);
 }
 
@@ -277,12 +279,78 @@ void tst_Turn::forgottenWhileEnding()
     QCOMPARE(second.calls, 0);
 }
 
+// A device of the user's may run an event loop while it is written to. Its turn ends as well, and nobody is left out.
+void tst_Turn::nestedWhileEnding()
+{
+    const auto turn = Turn::current();
+    Client late;
+    Client b;
+    Client a([&] {
+        QEventLoop loop;
+        turn->schedule(&late);
+        QTimer::singleShot(0, &loop, [&] {
+            turn->schedule(&late);
+            QTimer::singleShot(0, &loop, &QEventLoop::quit);
+        });
+        loop.exec();
+        QCOMPARE(b.calls, 1);
+        QVERIFY(late.calls >= 1);
+    });
+    turn->schedule(&a);
+    turn->schedule(&b);
+    QTRY_COMPARE(a.calls, 1);
+    QCOMPARE(b.calls, 1);
+    turn->schedule(&b);
+    turn->schedule(&late);
+    const int before = late.calls;
+    QTRY_COMPARE(b.calls, 2);
+    QTRY_COMPARE(late.calls, before + 1);
+}
+
+void tst_Turn::lastHolderGoesWhileEnding()
+{
+    bool isGone = false;
+    bool wasThere = false;
+    runInThread([&] {
+        auto turn = Turn::current();
+        QObject::connect(turn.get(), &QObject::destroyed, [&] { isGone = true; });
+        QEventLoop loop;
+        Client last([&] {
+            turn.reset();
+            wasThere = !isGone;
+            QTimer::singleShot(0, &loop, &QEventLoop::quit);
+        });
+        turn->schedule(&last);
+        QTimer::singleShot(0, [] {});
+        loop.exec();
+    });
+    QVERIFY(wasThere);
+    QVERIFY(isGone);
+}
+
+void tst_Turn::levels()
+{
+    const auto turn = Turn::current();
+    int told = 0;
+    connect(turn.get(), &Turn::shallower, this, [&] { ++told; });
+    const std::function<void(int)> dive = [&](int level) {
+        QCOMPARE(turn->isDeepest(), level == Turn::MostLevels);
+        if (level == Turn::MostLevels)
+            return;
+        const Turn::Handling handling(*turn);
+        dive(level + 1);
+    };
+    dive(0);
+    QCOMPARE(told, 1);
+    QVERIFY(!turn->isDeepest());
+}
+
 void tst_Turn::threadWithoutDispatcher()
 {
     class Thread : public QThread
     {
     public:
-        int calls = 0;
+        std::atomic<int> calls = 0;
 
     protected:
         void run() override
@@ -297,13 +365,13 @@ void tst_Turn::threadWithoutDispatcher()
         }
     } thread;
     thread.start();
-    QVERIFY(thread.wait(10'000));
-    QCOMPARE(thread.calls, 2);
+    QVERIFY(thread.wait());
+    QCOMPARE(thread.calls.load(), 2);
 
     // It had none when the turn was made.
     std::shared_ptr<Turn> turn;
     int calls = 0;
-    const std::unique_ptr<QThread> plain(QThread::create([&] {
+    runInThread([&] {
         turn = Turn::current();
         Client client([&] { ++calls; });
         turn->schedule(&client);
@@ -311,9 +379,7 @@ void tst_Turn::threadWithoutDispatcher()
         QMetaObject::invokeMethod(&loop, &QEventLoop::quit, Qt::QueuedConnection);
         loop.exec();
         turn.reset();
-    }));
-    plain->start();
-    QVERIFY(plain->wait(10'000));
+    });
     QCOMPARE(calls, 1);
 }
 
