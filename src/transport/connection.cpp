@@ -39,7 +39,8 @@ void Connection::closeFor(Error::Code code, const QString &what)
     if (m_handler == nullptr)
         return;
     peerWarning(m_handler->peerLog(), lcTransport)
-            << "closing the connection to" << m_peerName + QLatin1String(": received") << what;
+            << "closing the connection to" << loggable(m_peerName) + QLatin1String(": received")
+            << loggable(what);
     lost(Error(
             code,
             QStringLiteral("the connection to %1 was closed: received %2").arg(m_peerName, what)));
@@ -60,8 +61,11 @@ void Connection::release()
     end();
 }
 
-void Connection::detach()
+// One that has ended for a fault of the peer has no handler any more.
+void Connection::detach(std::chrono::milliseconds lingering)
 {
+    if (m_handler != nullptr)
+        m_lingering = lingering;
     m_handler = nullptr;
     m_queue = nullptr;
     m_turn->unschedule(this);

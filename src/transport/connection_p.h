@@ -101,8 +101,9 @@ public:
 
     /// Ends the connection: the handler hears no more of it. Deletes this as soon as nothing of it runs.
     void release();
-    /// The first half of that, in which no slot of the user's can run: end() is to follow.
-    void detach();
+    /// The first half of that, in which no slot of the user's can run: end() is to follow. Unless the connection was lost,
+    /// or something could not be sent, the peer gets \a lingering to read what it was sent.
+    void detach(std::chrono::milliseconds lingering = std::chrono::milliseconds(0));
     /// The second half.
     void end();
     /// Closes for a fault of the peer: logs it, and tells the handler.
@@ -171,6 +172,7 @@ protected:
     std::optional<Address> m_peerAddress;
     int m_depth = 0; // functions of this that are running
     Traffic m_traffic;
+    std::chrono::milliseconds m_lingering{0}; // for endDevice()
     bool m_isPaused = false;
     bool m_isHeld = false;
 

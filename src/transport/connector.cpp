@@ -32,13 +32,12 @@ private:
 
 QString checkHost(const QUrl &url)
 {
+    const QString form = url.scheme() + QLatin1String("://host:port");
     if (url.host().isEmpty())
-        return QStringLiteral("%1 names no host; expected %2://host:port")
-                .arg(url.toString(), url.scheme());
+        return QStringLiteral("%1 names no host; expected %2").arg(shown(url), form);
     if (url.port(0) <= 0)
-        return QStringLiteral("%1 names no port to connect to; expected %2://host:port")
-                .arg(url.toString(), url.scheme());
-    return {};
+        return QStringLiteral("%1 names no port to connect to; expected %2").arg(shown(url), form);
+    return checkRest(url, form, url.path());
 }
 
 struct Scheme
@@ -71,12 +70,11 @@ QString Connector::check(const QUrl &url)
 {
     if (url.isEmpty())
         return QStringLiteral("there is no URL to connect to");
-    if (!url.isValid())
-        return QStringLiteral("the URL is not valid: %1").arg(url.errorString());
+    if (const QString wrong = checkForm(url, formsOf(schemes)); !wrong.isEmpty())
+        return wrong;
     if (const Scheme *const scheme = schemeOf(schemes, url))
         return scheme->check(url);
-    return QStringLiteral("%1 has no known scheme; expected %2")
-            .arg(url.toString(), formsOf(schemes));
+    return QStringLiteral("%1 has no known scheme; expected %2").arg(shown(url), formsOf(schemes));
 }
 
 std::unique_ptr<Connector> Connector::create(const TransportSettings &settings)

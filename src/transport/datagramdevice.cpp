@@ -10,11 +10,12 @@ void DatagramDrops::add(Reason reason, const QString &peer, const QString &what)
     ++m_count;
     const auto bit = quint8(1 << reason);
     if ((m_told & bit) == 0)
-        qCWarning(lcTransport).noquote() << "dropped a datagram," << peer + QLatin1String(": ")
-                                         << what << "(others like it are logged at debug level)";
+        qCWarning(lcTransport).noquote()
+                << "dropped a datagram," << peer + QLatin1String(": ") << loggable(what)
+                << "(others like it are logged at debug level)";
     else
         qCDebug(lcTransport).noquote()
-                << "dropped a datagram," << peer + QLatin1String(": ") << what;
+                << "dropped a datagram," << peer + QLatin1String(": ") << loggable(what);
     m_told |= bit;
 }
 

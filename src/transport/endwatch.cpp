@@ -25,7 +25,7 @@ qintptr descriptorOf(const QIODevice *device)
     if (auto *const local = qobject_cast<const QLocalSocket *>(device))
         return local->socketDescriptor();
     if (auto *const own = qobject_cast<const SocketDevice *>(device))
-        return own->descriptor();
+        return own->tellsOfEnd() ? -1 : own->socketDescriptor();
     if (auto *const pipes = qobject_cast<const PipeDevice *>(device))
         return pipes->inputDescriptor();
     if (auto *const forwarding = qobject_cast<const ForwardingDevice *>(device))

@@ -3,6 +3,7 @@
 
 #ifdef Q_OS_LINUX
 
+#    include "transport/ready_p.h"
 #    include "transport/tcpsocket_p.h"
 
 #    include <QtCore/QPointer>
@@ -11,7 +12,6 @@
 #    include <fcntl.h>
 #    include <netinet/in.h>
 #    include <netinet/tcp.h>
-#    include <poll.h>
 #    include <sys/ioctl.h>
 #    include <sys/socket.h>
 #    include <unistd.h>
@@ -161,31 +161,34 @@ void EpollSocket::ready(quint32 events)
         if ((events & EPOLLERR) != 0)
             getsockopt(m_descriptor, SOL_SOCKET, SO_ERROR, &error, &size);
         setEnded(error);
-        Q_EMIT readChannelFinished();
+        if ((events & (EPOLLHUP | EPOLLERR)) == 0 && (events & EPOLLIN) != 0)
+            tellEndLater();
+        else
+            Q_EMIT readChannelFinished();
     } else if ((events & EPOLLIN) != 0) {
         Q_EMIT readyRead();
     }
 }
 
+// A peer that has ended only its own direction reads on: the answers to what has come with the end leave first, at the end
+// of the turn.
+void EpollSocket::tellEndLater()
+{
+    QMetaObject::invokeMethod(this, &QIODevice::readChannelFinished, Qt::QueuedConnection);
+    Q_EMIT readyRead();
+}
+
 bool EpollSocket::waitForReadyRead(int milliseconds)
 {
-    return waitFor(POLLIN, milliseconds);
+    return m_descriptor >= 0 && isReady(m_descriptor, POLLIN, milliseconds);
 }
 
 bool EpollSocket::waitForBytesWritten(int milliseconds)
 {
-    if (!waitFor(POLLOUT, milliseconds))
+    if (m_descriptor < 0 || !isReady(m_descriptor, POLLOUT, milliseconds))
         return false;
     m_isFull = false;
     return true;
-}
-
-bool EpollSocket::waitFor(short events, int milliseconds) const
-{
-    if (m_descriptor < 0)
-        return false;
-    pollfd poll = {m_descriptor, events, 0};
-    return ::poll(&poll, 1, milliseconds) > 0; // or an error, which the next read or write tells
 }
 
 } // namespace MsgpackRpc

@@ -17,6 +17,8 @@ public:
     ~EpollSocket() override;
 
     std::optional<Address> peerAddress() const override { return m_peerAddress; }
+    qintptr socketDescriptor() const override { return m_descriptor; }
+    bool tellsOfEnd() const override { return true; }
     void tune(int keepAliveSeconds) override;
 
     bool isSequential() const override { return true; }
@@ -37,7 +39,7 @@ private:
     void findPeer();
     void ready(quint32 events) override;
     void setEnded(int error);
-    bool waitFor(short events, int milliseconds) const;
+    void tellEndLater();
 
     int m_descriptor;
     std::shared_ptr<EpollSet> m_set;

@@ -22,7 +22,8 @@ ForwardingDevice::~ForwardingDevice()
     ForwardingDevice::close();
 }
 
-// channelReadyRead is emitted within a slot of itself by those who have it, readyRead by those who do not guard it.
+// channelReadyRead and channelBytesWritten are emitted within a slot of themselves by those who have them, readyRead and
+// bytesWritten by those who do not guard them.
 void ForwardingDevice::connectInner()
 {
     QIODevice *const inner = m_inner;
@@ -32,6 +33,10 @@ void ForwardingDevice::connectInner()
             Q_EMIT readyRead();
     });
     connect(inner, &QIODevice::bytesWritten, this, &QIODevice::bytesWritten);
+    connect(inner, &QIODevice::channelBytesWritten, this, [this](int channel, qint64 bytes) {
+        if (channel == 0)
+            Q_EMIT bytesWritten(bytes);
+    });
     connect(inner, &QIODevice::readChannelFinished, this,
             [this, inner] { innerEnded(inner->errorString()); });
     // By its owner, in whose function no callback is to run.

@@ -14,10 +14,15 @@ namespace {
 
 QString checkHost(const QUrl &url)
 {
-    return url.host().isEmpty()
-                   ? QStringLiteral("%1 names no address to listen at; expected %2://address:port")
-                             .arg(url.toString(), url.scheme())
-                   : QString();
+    const QString form = url.scheme() + QLatin1String("://address:port");
+    if (url.host().isEmpty())
+        return QStringLiteral("%1 names no address to listen at; expected %2")
+                .arg(shown(url), form);
+    if (url.port() < 0)
+        return QStringLiteral(
+                       "%1 names no port to listen at; expected %2, where port 0 is any free one")
+                .arg(shown(url), form);
+    return checkRest(url, form, url.path());
 }
 
 struct Scheme
@@ -57,9 +62,11 @@ std::unique_ptr<Listener> Listener::create(const QUrl &url, const TransportSetti
                                            QString *why)
 {
     const Scheme *const scheme = schemeOf(schemes, url);
-    *why = scheme != nullptr ? scheme->check(url)
-                             : QStringLiteral("\"%1\" has no known scheme; expected %2")
-                                       .arg(url.toString(), formsOf(schemes));
+    *why = checkForm(url, formsOf(schemes));
+    if (why->isEmpty())
+        *why = scheme != nullptr ? scheme->check(url)
+                                 : QStringLiteral("\"%1\" has no known scheme; expected %2")
+                                           .arg(shown(url), formsOf(schemes));
     if (!why->isEmpty())
         return nullptr;
     std::unique_ptr<Listener> listener = scheme->create();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/localpath_p.h"
 
+#include "base/logging_p.h"
+
 #include <QtCore/QFile>
 #include <QtCore/QStandardPaths>
 
@@ -14,7 +16,7 @@ namespace {
 
 QString problemOf(const QUrl &url, const QString &path)
 {
-    if (!url.host().isEmpty() || path.isEmpty())
+    if (!url.authority().isEmpty() || path.isEmpty())
         return QStringLiteral("there is no name; expected local:name or local:/path");
     if (url.hasQuery() || url.hasFragment() || path.contains(QChar(0)))
         return QStringLiteral(
@@ -71,7 +73,7 @@ LocalPath LocalPath::of(const QUrl &url)
     const QString problem = problemOf(url, name);
     LocalPath found = problem.isEmpty() ? placed(name) : LocalPath{{}, problem};
     if (!found.error.isEmpty())
-        found.error = QStringLiteral("%1: %2").arg(url.toString(), found.error);
+        found.error = QStringLiteral("%1: %2").arg(shown(url), found.error);
     return found;
 }
 

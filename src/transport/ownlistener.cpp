@@ -6,6 +6,7 @@
 #include "transport/tcpsocket_p.h"
 #include "transport/tlsdevice_p.h"
 
+#include <QtCore/QThread>
 #include <QtNetwork/QLocalServer>
 #include <QtNetwork/QLocalSocket>
 #include <QtNetwork/QSslServer>
@@ -49,7 +50,42 @@ std::unique_ptr<QIODevice> asOurs(QLocalSocket &)
 
 #endif
 
+// At the server itself, so that it ends with it. Its signals would go to the first who hears them.
+constexpr char TakenProperty[] = "_msgpackrpc_taken";
+
 } // namespace
+
+bool OwnListener::take(QObject *server, const QString &type)
+{
+    QString problem;
+    // What else is wrong with one in another thread cannot be asked from here.
+    if (server == nullptr)
+        problem = QStringLiteral("there is no %1");
+    else if (server->thread() != QThread::currentThread())
+        problem = QStringLiteral("the %1 lives in another thread than this server");
+    else if (!isServerListening())
+        problem = QStringLiteral("the %1 does not listen");
+    else if (server->property(TakenProperty).toBool())
+        problem = QStringLiteral("the %1 is taken already, by this server or another");
+    if (!problem.isEmpty()) {
+        setError(problem.arg(type));
+        return false;
+    }
+    server->setProperty(TakenProperty, true);
+    m_taken = server;
+    return true;
+}
+
+void OwnListener::close()
+{
+    if (!m_taken)
+        return;
+    m_taken->disconnect(this);
+    m_taken->setProperty(TakenProperty, QVariant());
+    if (m_isPaused)
+        pauseServer(false);
+    m_taken.clear();
+}
 
 void OwnListener::setPaused(bool paused)
 {
@@ -73,13 +109,16 @@ void OwnListener::takePending()
 
 OwnTcpListener::OwnTcpListener(QTcpServer *server) : m_server(server) {}
 
+OwnTcpListener::~OwnTcpListener()
+{
+    OwnTcpListener::close();
+}
+
 // One that encrypts has a connection some time after it is new.
 bool OwnTcpListener::listen(const QUrl &)
 {
-    if (!m_server || !m_server->isListening()) {
-        setError(QStringLiteral("the QTcpServer does not listen"));
+    if (!take(m_server, QStringLiteral("QTcpServer")))
         return false;
-    }
     connect(m_server, &QTcpServer::newConnection, this, &OwnTcpListener::takePending,
             Qt::QueuedConnection);
     connect(m_server, &QTcpServer::pendingConnectionAvailable, this, &OwnTcpListener::takePending,
@@ -102,8 +141,7 @@ QUrl OwnTcpListener::url() const
 
 void OwnTcpListener::close()
 {
-    if (m_server)
-        m_server->disconnect(this);
+    OwnListener::close();
     m_server.clear();
 }
 
@@ -126,9 +164,15 @@ std::unique_ptr<QIODevice> OwnTcpListener::next()
     return std::unique_ptr<QIODevice>(socket);
 }
 
+bool OwnTcpListener::isServerListening() const
+{
+    return m_server->isListening();
+}
+
+// One that does not listen has nothing that could be paused, and QTcpServer does not look.
 void OwnTcpListener::pauseServer(bool paused)
 {
-    if (!m_server)
+    if (!m_server || !m_server->isListening())
         return;
     if (paused)
         m_server->pauseAccepting();
@@ -138,12 +182,20 @@ void OwnTcpListener::pauseServer(bool paused)
 
 OwnLocalListener::OwnLocalListener(QLocalServer *server) : m_server(server) {}
 
+OwnLocalListener::~OwnLocalListener()
+{
+    OwnLocalListener::close();
+}
+
+bool OwnLocalListener::isServerListening() const
+{
+    return m_server->isListening();
+}
+
 bool OwnLocalListener::listen(const QUrl &)
 {
-    if (!m_server || !m_server->isListening()) {
-        setError(QStringLiteral("the QLocalServer does not listen"));
+    if (!take(m_server, QStringLiteral("QLocalServer")))
         return false;
-    }
     connect(m_server, &QLocalServer::newConnection, this, &OwnLocalListener::takePending,
             Qt::QueuedConnection);
     QMetaObject::invokeMethod(this, &OwnLocalListener::takePending, Qt::QueuedConnection);
@@ -158,8 +210,7 @@ QUrl OwnLocalListener::url() const
 
 void OwnLocalListener::close()
 {
-    if (m_server)
-        m_server->disconnect(this);
+    OwnListener::close();
     m_server.clear();
 }
 

@@ -3,6 +3,8 @@
 
 #ifdef Q_OS_UNIX
 
+#    include "transport/ready_p.h"
+
 #    include <QtCore/QPointer>
 #    include <QtCore/QSocketNotifier>
 
@@ -11,7 +13,6 @@
 #    include <cerrno>
 #    include <csignal>
 #    include <fcntl.h>
-#    include <poll.h>
 #    include <sys/ioctl.h>
 #    include <sys/stat.h>
 #    include <unistd.h>
@@ -33,12 +34,6 @@ int makeNonBlocking(int descriptor)
     if (flags >= 0)
         fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
     return flags;
-}
-
-bool isReady(int descriptor, short events, int milliseconds)
-{
-    pollfd poll = {descriptor, events, 0};
-    return ::poll(&poll, 1, milliseconds) > 0; // or an error, which the next read or write tells
 }
 
 // A pipe whose other end is gone is an error of write(), not the end of the program. Qt's sockets and processes do the

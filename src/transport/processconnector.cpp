@@ -61,10 +61,15 @@ QString ProcessConnector::whatIsMissing() const
     const QDir directory(m_process->workingDirectory());
     if (!directory.exists())
         return QStringLiteral("there is no directory %1 to start it in").arg(directory.path());
-    const bool isThere = program.contains(QLatin1Char('/'))
-                                 ? QFileInfo(directory, program).isExecutable()
-                                 : !QStandardPaths::findExecutable(program).isEmpty();
-    return isThere ? QString() : QStringLiteral("there is no such program");
+    if (!program.contains(QLatin1Char('/')))
+        return QStandardPaths::findExecutable(program).isEmpty()
+                       ? QStringLiteral("there is no such program in the PATH")
+                       : QString();
+    const QFileInfo file(directory, program);
+    return !file.exists()        ? QStringLiteral("there is no such program")
+           : file.isDir()        ? QStringLiteral("it is a directory")
+           : file.isExecutable() ? QString()
+                                 : QStringLiteral("it is not executable");
 }
 
 void ProcessConnector::failLater(const QString &why)

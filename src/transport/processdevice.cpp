@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/processdevice_p.h"
 
+#include "base/logging_p.h"
 #include "transport/processend_p.h"
 
 #include <utility>
 
 namespace MsgpackRpc {
+
+namespace {
+
+// Of what a program writes to its standard error, so much is kept to tell why it has ended: the last line.
+constexpr qsizetype MostKept = 1024;
+constexpr qsizetype MostShown = 200;
+
+QString howItEnded(int exitCode, QProcess::ExitStatus status)
+{
+    if (status != QProcess::CrashExit)
+        return QStringLiteral("the program exited with code %1").arg(exitCode);
+#ifdef Q_OS_UNIX
+    if (exitCode > 0)
+        return QStringLiteral("the program crashed, or was killed, by signal %1").arg(exitCode);
+#endif
+    return QStringLiteral("the program crashed");
+}
+
+} // namespace
 
 ProcessDevice::ProcessDevice(std::unique_ptr<QProcess> process, std::unique_ptr<QIODevice> streams,
                              std::shared_ptr<ProcessObserver> observer,
@@ -14,7 +34,9 @@ ProcessDevice::ProcessDevice(std::unique_ptr<QProcess> process, std::unique_ptr<
       m_process(std::move(process)),
       m_streams(std::move(streams)),
       m_observer(std::move(observer)),
-      m_grace([this] { end(QStringLiteral("the program has closed its standard streams")); }),
+      m_grace([this] {
+          end(QStringLiteral("the program has closed its standard streams") + lastWords());
+      }),
       m_closeTime(closeTime)
 {
     setObjectName(m_process->program());
@@ -67,9 +89,17 @@ void ProcessDevice::onFinished(int exitCode, QProcess::ExitStatus status)
     m_grace.stop();
     onErrorOutput();
     std::exchange(m_observer, nullptr)->processFinished(exitCode, status);
-    end(status == QProcess::CrashExit
-                ? QStringLiteral("the program crashed")
-                : QStringLiteral("the program exited with code %1").arg(exitCode));
+    end(howItEnded(exitCode, status) + lastWords());
+}
+
+// A program says why it cannot go on before it ends, and who hears of the end may not have seen that.
+QString ProcessDevice::lastWords() const
+{
+    const QByteArray text = m_errorOutput.trimmed();
+    const QByteArray line = text.mid(text.lastIndexOf('\n') + 1).trimmed();
+    return line.isEmpty() ? QString()
+                          : QStringLiteral("; its last line of errors: %1")
+                                    .arg(loggable(QString::fromLocal8Bit(line), MostShown));
 }
 
 void ProcessDevice::onErrorOutput()
@@ -77,8 +107,10 @@ void ProcessDevice::onErrorOutput()
     if (!m_process || !m_observer)
         return;
     const QByteArray bytes = m_process->readAllStandardError();
-    if (!bytes.isEmpty())
-        m_observer->processErrorOutput(bytes);
+    if (bytes.isEmpty())
+        return;
+    m_errorOutput = (m_errorOutput + bytes.right(MostKept)).right(MostKept);
+    m_observer->processErrorOutput(bytes);
 }
 
 } // namespace MsgpackRpc

@@ -31,12 +31,14 @@ protected:
 private:
     void onFinished(int exitCode, QProcess::ExitStatus status);
     void onErrorOutput();
+    QString lastWords() const;
 
     std::unique_ptr<QProcess> m_process;
     std::unique_ptr<QIODevice> m_streams;
     std::shared_ptr<ProcessObserver> m_observer; // until it was told of the end
     Timer m_grace; // for a child that has closed its streams and lives on
     std::chrono::milliseconds m_closeTime;
+    QByteArray m_errorOutput; // the end of what came
 };
 
 } // namespace MsgpackRpc

@@ -38,8 +38,14 @@ public:
 
     /// The peer's address; none if it has no IP address.
     virtual std::optional<Address> peerAddress() const = 0;
-    /// What an EndWatch may watch; -1 if it tells of the end itself, even while it is not read from.
-    virtual qintptr descriptor() const { return -1; }
+    /// The socket's; -1 if it is closed.
+    virtual qintptr socketDescriptor() const = 0;
+    /// True if it tells of the end of the stream even while it is not read from, so that no EndWatch is needed.
+    virtual bool tellsOfEnd() const { return false; }
+    /// True if slots of the user's may run in its functions.
+    virtual bool isUsers() const { return false; }
+    /// Gives to the system what write() has taken and holds; called after it where slots of the user's may run.
+    virtual void push() {}
     /// As TcpSocket::tune().
     virtual void tune(int keepAliveSeconds) = 0;
     /// The certificate of the peer, if it has shown one that was verified; otherwise null.

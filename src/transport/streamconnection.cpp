@@ -4,10 +4,10 @@
 #include "transport/endwatch_p.h"
 #include "transport/foreignsocket_p.h"
 #include "transport/forwardingdevice_p.h"
+#include "transport/lingering_p.h"
 #include "transport/socketdevice_p.h"
 #include "transport/turnbudget_p.h"
 
-#include <QtCore/QElapsedTimer>
 #include <QtNetwork/QAbstractSocket>
 
 #include <algorithm>
@@ -18,9 +18,6 @@ namespace {
 
 // The device gets no more at once than it may have to copy because the system does not take it.
 constexpr qsizetype WriteSlice = 256 * 1024;
-constexpr qsizetype CompressedSlice = 64 * 1024;
-constexpr qsizetype CompressStep = 256 * 1024;
-constexpr qsizetype InflateStep = 64 * 1024;
 // A half-received message lives on while so much of it arrives within Limits::halfMessageTime.
 constexpr qsizetype PartialProgress = 64 * 1024;
 
@@ -41,10 +38,12 @@ StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
       m_device(std::move(device)),
       m_socket(qobject_cast<QAbstractSocket *>(m_device.get())),
       m_forwarding(forwardingDevice(m_device.get())),
-      m_reader(limits, m_turn->blocks()),
-      m_limits(limits),
+      m_incoming(limits, m_turn->blocks()),
+      m_halfMessageTime(limits.halfMessageTime),
+      m_outgoing(queue),
       m_role(role)
 {
+    m_isUsers = m_forwarding != nullptr || isForeign(m_device.get());
     if (m_socket != nullptr) {
         m_isSocket = true;
         if (m_socket->peerPort() != 0) // a local socket has no address
@@ -52,7 +51,9 @@ StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
     } else if (auto *const own = qobject_cast<SocketDevice *>(m_device.get())) {
         m_peerAddress = own->peerAddress();
         m_isSocket = true;
+        m_isUsers = own->isUsers();
     }
+    m_outgoing.setCopying(m_isUsers);
     m_peerName = m_peerAddress ? m_peerAddress->toString() : m_device->objectName();
     connectDevice();
     // What had come before, or that it had ended, nobody says again.
@@ -69,19 +70,21 @@ StreamConnection::~StreamConnection()
 }
 
 // channelReadyRead is emitted within a slot of itself, readyRead is not: an event loop that user code runs while a
-// message is handled hears of new data only by it. Where a device does not emit it, endOfTurn() looks.
+// message is handled hears of new data only by it. Where a device does not emit it, endOfTurn() looks. The same is true
+// of channelBytesWritten.
 void StreamConnection::connectDevice()
 {
     QIODevice *const device = m_device.get();
     if (m_socket != nullptr) {
         connect(m_socket, &QIODevice::channelReadyRead, this, &StreamConnection::onReadyRead);
-        connect(m_socket, &QAbstractSocket::disconnected, this, &StreamConnection::onClosed);
+        connect(m_socket, &QIODevice::channelBytesWritten, this, &StreamConnection::onBytesWritten);
+        connect(m_socket, &QAbstractSocket::disconnected, this, &StreamConnection::onGone);
     } else {
         connect(device, &QIODevice::readyRead, this, &StreamConnection::onReadyRead);
+        connect(device, &QIODevice::bytesWritten, this, &StreamConnection::onBytesWritten);
         connect(device, &QIODevice::readChannelFinished, this, &StreamConnection::onClosed);
     }
-    connect(device, &QIODevice::aboutToClose, this, &StreamConnection::onClosed);
-    connect(device, &QIODevice::bytesWritten, this, &StreamConnection::onBytesWritten);
+    connect(device, &QIODevice::aboutToClose, this, &StreamConnection::onGone);
 }
 
 QSslCertificate StreamConnection::peerCertificate() const
@@ -94,10 +97,10 @@ void StreamConnection::sendOption(ExchangeOption option)
 {
     if (option.isDefault())
         return;
-    m_raw.append(optionMessage(option));
+    m_outgoing.addPreamble(optionMessage(option));
     if (option.tx.deflate())
-        m_deflater = std::make_unique<Deflater>();
-    m_awaitsInflate = option.rx.deflate();
+        m_outgoing.startDeflating();
+    m_incoming.awaitInflating(option.rx.deflate());
 }
 
 void StreamConnection::onReadyRead()
@@ -106,13 +109,21 @@ void StreamConnection::onReadyRead()
     processUnlessFlushing();
 }
 
-// While flush() runs, it goes on itself.
+// While flush() runs, it goes on itself, unless that has called a slot of the user's which runs an event loop.
 void StreamConnection::onBytesWritten()
 {
-    if (!m_isFlushing)
+    if (!m_isFlushing || std::exchange(m_isBlocked, false))
         flush();
 }
 
+// Nor does it take anything.
+void StreamConnection::onGone()
+{
+    m_isGone = true;
+    onClosed();
+}
+
+// The device has no more to read than it has now.
 void StreamConnection::onClosed()
 {
     m_isDry = false;
@@ -133,6 +144,9 @@ void StreamConnection::proceed()
 {
     m_isDry = false;
     process();
+    // Not as soon as the pause ends: it may begin again with what waits to be read.
+    if (Q_UNLIKELY(m_endWatch) && !m_isPaused)
+        m_endWatch.reset();
 }
 
 // In a nested event loop, what the outer process() has not come to yet is taken up by an event.
@@ -140,7 +154,7 @@ void StreamConnection::endOfTurn()
 {
     if (m_handler == nullptr)
         return;
-    if (m_depth > 0 && mayRead() && (m_reader.hasUnread() || !m_isDry))
+    if (m_depth > 0 && mayRead() && (m_incoming.reader().hasUnread() || !m_isDry))
         continueLater();
     flushNow();
 }
@@ -172,8 +186,21 @@ void StreamConnection::process()
         m_isPutOff = true;
         return;
     }
+    if (Q_UNLIKELY(m_turn->isDeepest()))
+        return m_turn->whenShallower(this, &StreamConnection::proceed);
     const Running running(this);
+    const Turn::Handling handling(*m_turn);
+    if (Q_LIKELY(m_depth == 1))
+        return processNow();
+    // An event loop of the user's runs while a message is handled, which may not be decoded yet.
+    const MessageReader::Nested nested(m_incoming.reader());
+    processNow();
+}
+
+void StreamConnection::processNow()
+{
     TurnBudget budget;
+    const quint64 messagesBefore = m_traffic.messagesReceived;
     while (mayRead()) {
         if (!handleMessages(budget)) {
             if (mayRead())
@@ -182,75 +209,46 @@ void StreamConnection::process()
         }
         if (!mayRead() || m_isDry)
             break;
-        const qsizetype before = m_reader.partialSize();
-        if (!readOnce())
+        // A socket that reads the end of the peer's stream takes nothing any more.
+        if (Q_UNLIKELY(m_traffic.messagesReceived != messagesBefore))
+            flushNow();
+        if (!mayRead())
             break;
-        if (!budget.takeBytes(m_reader.partialSize() - before)) {
+        const qsizetype size = readOnce();
+        if (size < 0)
+            break;
+        if (!budget.takeBytes(size)) {
             continueLater();
             break;
         }
     }
     if (m_handler == nullptr)
         return;
-    m_reader.release();
-    if (m_isClosed && m_isDry && !m_isWaiting && !m_isHeld && !continues())
+    m_incoming.reader().release();
+    if (m_isClosed && m_isDry && !m_isWaiting && !m_isHeld && !continues()) {
+        flushNow(); // who has ended its direction may still read the answers
         return lost(deviceError());
-    if (m_reader.partialSize() > 0)
+    }
+    if (m_incoming.reader().partialSize() > 0)
         watchPartial();
     flushNow();
 }
 
-// Takes some bytes from the device; false if there are none, or the connection has ended.
-bool StreamConnection::readOnce()
+// Takes some bytes from the device, and tells how much work that was; -1 if there is nothing to be looked at.
+qsizetype StreamConnection::readOnce()
 {
-    const MessageReader::Space space = m_reader.space();
-    const qsizetype size = inDevice([&] {
-        return m_inflater ? inflate(space) : qsizetype(m_device->read(space.data, space.size));
+    Incoming::Taken taken{};
+    inDevice([&] {
+        taken = m_incoming.read(*m_device, m_isSocket);
+        return taken.size;
     });
     if (m_handler == nullptr)
-        return false;
-    if (size > 0 && !m_inflater)
-        m_traffic.bytesReceived += quint64(size);
-    if (size < 0) {
-        m_isDry = true;
+        return -1;
+    m_traffic.bytesReceived += quint64(taken.received);
+    m_isDry = taken.isDry;
+    if (taken.size < 0)
         m_isClosed = true;
-        return false;
-    }
-    // A socket gives what it has; another device may have more, or only now say that it has ended.
-    if (!m_inflater)
-        m_isDry = m_isSocket ? size < space.size : size == 0;
-    if (size > 0)
-        m_reader.added(size);
-    return size > 0;
-}
-
-// Decompresses into \a space, reading compressed bytes as needed. The limit stops a message before it has grown.
-qsizetype StreamConnection::inflate(MessageReader::Space space)
-{
-    const qsizetype left = std::max<qsizetype>(m_limits.inflatedBytes, 0) - m_reader.partialSize();
-    if (left <= 0) {
-        closeFor(Error::LimitExceeded,
-                 QStringLiteral("a message that inflates to more than %1 bytes")
-                         .arg(m_limits.inflatedBytes));
-        return 0;
-    }
-    const qsizetype most = std::min({space.size, left, InflateStep});
-    for (;;) {
-        const qsizetype size = m_inflater->read(space.data, most);
-        if (size < 0)
-            closeFor(Error::ProtocolViolation, m_inflater->error());
-        if (size != 0)
-            return std::max<qsizetype>(size, 0);
-        QByteArray compressed(InflateStep, Qt::Uninitialized);
-        const auto received = qsizetype(m_device->read(compressed.data(), compressed.size()));
-        if (received <= 0) {
-            m_isDry = true;
-            return received; // -1 tells that the connection has ended
-        }
-        compressed.truncate(received);
-        m_traffic.bytesReceived += quint64(received);
-        m_inflater->add(compressed);
-    }
+    return taken.size > 0 || !taken.isDry ? std::max(taken.size, taken.received) : -1;
 }
 
 // Handles what is complete; false if the turn's budget is used up, or the connection has ended.
@@ -258,19 +256,21 @@ bool StreamConnection::handleMessages(TurnBudget &budget)
 {
     Message message;
     while (mayRead()) {
-        if (m_awaitsInflate && !startInflating())
+        if (Q_UNLIKELY(m_incoming.beginsInflating())) {
+            m_isDry = false;
             return true;
-        const Scanner::Result result = m_reader.next(message);
+        }
+        const Scanner::Result result = m_incoming.next(message);
         if (result == Scanner::NeedMore)
             return true;
         if (Q_UNLIKELY(result == Scanner::Failed)) {
-            closeFor(m_reader.exceedsLimit() ? Error::LimitExceeded : Error::ProtocolViolation,
-                     m_reader.error());
+            closeFor(m_incoming.exceedsLimit() ? Error::LimitExceeded : Error::ProtocolViolation,
+                     m_incoming.error());
             return false;
         }
         ++m_traffic.messagesReceived;
         // Whoever runs an event loop while this message is handled must get what follows it.
-        if (m_reader.hasUnread() || !m_isDry)
+        if (m_incoming.reader().hasUnread() || !m_isDry)
             m_turn->schedule(this);
         if (Q_UNLIKELY(!handle(message)) || !budget.takeMessage())
             return false;
@@ -312,46 +312,15 @@ bool StreamConnection::handleOption(const Message &message)
                  QStringLiteral("an OPTION message that asks for more than is accepted"));
         return false;
     }
-    if (mine.tx.deflate() && !m_deflater) {
-        // What is queued already is answers to plain requests; each message is compressed as it is sent, but for one
-        // that has begun to be.
-        keepPartial();
-        m_deflater = std::make_unique<Deflater>();
+    if (mine.tx.deflate() && !m_outgoing.isDeflating()) {
+        m_outgoing.startDeflating(); // what is queued already is answers to plain requests
         m_handler->outputDrained();
     }
-    if (mine.rx.deflate() && !m_inflater) {
-        m_inflater = std::make_unique<Inflater>();
-        m_inflater->add(m_reader.takeRest());
+    if (mine.rx.deflate() && !m_incoming.isInflating()) {
+        m_incoming.startInflating();
         m_isDry = false;
     }
     return true;
-}
-
-// The rest of a message that was sent in part is sent as it is, before the compressed stream.
-void StreamConnection::keepPartial()
-{
-    if (!m_queue->isFrontPartial())
-        return;
-    for (qsizetype left = m_queue->frontMessageSize(); left > 0;) {
-        const Writer::Segment segment = m_queue->front();
-        const qsizetype size = std::min(segment.size, left);
-        m_raw.append(segment.data, size);
-        m_queue->sent(size);
-        left -= size;
-    }
-}
-
-// After asking for a compressed answer, plain messages may still come: the stream begins where, at a boundary, a byte
-// is 0x78, which no message begins with. True if messages may be read.
-bool StreamConnection::startInflating()
-{
-    if (m_reader.peek() != 0x78)
-        return true;
-    m_awaitsInflate = false;
-    m_inflater = std::make_unique<Inflater>();
-    m_inflater->add(m_reader.takeRest());
-    m_isDry = false;
-    return false;
 }
 
 void StreamConnection::watchPartial()
@@ -361,14 +330,14 @@ void StreamConnection::watchPartial()
     if (!m_partialTimer)
         m_partialTimer = std::make_unique<Timer>([this] { onPartialTimeout(); });
     m_partialMessage = m_traffic.messagesReceived;
-    m_partialAt = m_reader.partialSize();
-    m_partialTimer->start(m_limits.halfMessageTime);
+    m_partialAt = m_incoming.reader().partialSize();
+    m_partialTimer->start(m_halfMessageTime);
 }
 
 void StreamConnection::onPartialTimeout()
 {
     const Running running(this);
-    const qsizetype size = m_reader.partialSize();
+    const qsizetype size = m_incoming.reader().partialSize();
     if (m_handler == nullptr || size == 0)
         return;
     if (m_isPaused || m_isHeld || m_partialMessage != m_traffic.messagesReceived
@@ -377,7 +346,7 @@ void StreamConnection::onPartialTimeout()
     closeFor(Error::LimitExceeded,
              QStringLiteral("half a message (%1 bytes), and too little more of it for %2 ms")
                      .arg(size)
-                     .arg(m_limits.halfMessageTime.count()));
+                     .arg(m_halfMessageTime.count()));
 }
 
 void StreamConnection::setReadingPaused(bool paused)
@@ -416,7 +385,7 @@ void StreamConnection::setHeld(bool held)
 
 qsizetype StreamConnection::bytesToWrite() const
 {
-    return (m_queue != nullptr ? m_queue->size() : 0) + m_raw.size() - m_rawSent
+    return (m_queue != nullptr ? m_queue->size() : 0) + m_outgoing.preparedBytes()
            + qsizetype(m_device->bytesToWrite());
 }
 
@@ -428,7 +397,7 @@ qsizetype StreamConnection::write(const char *data, qsizetype size)
     if (written > 0)
         m_traffic.bytesSent += quint64(written);
     if (written < 0) {
-        m_isClosed = true;
+        m_isClosed = m_isGone = true;
         continueLater();
     }
     return std::max<qsizetype>(written, 0);
@@ -442,6 +411,8 @@ void StreamConnection::pushDevice()
             m_socket->flush();
     } else if (m_forwarding != nullptr) {
         m_forwarding->flush();
+    } else if (m_isUsers && m_isSocket) {
+        static_cast<SocketDevice *>(m_device.get())->push();
     }
 }
 
@@ -456,32 +427,25 @@ void StreamConnection::flush()
 
 void StreamConnection::flushNow()
 {
-    if (m_handler == nullptr || m_isInDevice || m_isClosed)
+    if (m_handler == nullptr || m_isInDevice || m_isGone)
         return;
     const qsizetype before = m_queue->size();
-    if (before == 0 && m_raw.isEmpty())
+    if (before == 0 && m_outgoing.preparedBytes() == 0)
         return;
     const Running running(this);
     const bool wasFlushing = std::exchange(m_isFlushing, true);
+    m_isBlocked = false;
     flushFrom(before);
     m_isFlushing = wasFlushing;
+    if (Q_UNLIKELY(wasFlushing))
+        m_isBlocked = m_handler != nullptr && m_device->bytesToWrite() > 0;
 }
 
 void StreamConnection::flushFrom(qsizetype before)
 {
     // A peer that reads as fast as this writes would keep the turn from ending.
     TurnBudget budget;
-    bool hasBudget = true;
-    if (m_device->bytesToWrite() == 0) {
-        const bool isPrepared = m_deflater || m_forwarding != nullptr;
-        if (isPrepared || !m_raw.isEmpty()) {
-            while (writeRaw() && isPrepared && !m_queue->isEmpty() && hasBudget)
-                hasBudget =
-                        budget.takeBytes(m_deflater ? compressSome() : copySome()) || m_isWaiting;
-        }
-        if (m_handler != nullptr && !isPrepared && m_raw.isEmpty())
-            hasBudget = writeQueue(budget);
-    }
+    const bool hasBudget = m_device->bytesToWrite() > 0 || writeSome(budget);
     if (m_handler == nullptr)
         return;
     if (!hasBudget)
@@ -490,90 +454,56 @@ void StreamConnection::flushFrom(qsizetype before)
         m_handler->outputDrained();
 }
 
-// False if the budget is used up; whoever waits for the bytes to go has no other turn.
-bool StreamConnection::writeQueue(TurnBudget &budget)
+// Whoever waits for the bytes to go has no other turn.
+bool StreamConnection::mayGoOn() const
+{
+    return m_isWaiting && !m_waitsUntil.hasExpired();
+}
+
+// False if the budget is used up.
+bool StreamConnection::writeSome(TurnBudget &budget)
 {
     for (;;) {
-        const Writer::Segment segment = m_queue->front();
-        if (segment.size == 0)
-            return true;
+        const qsizetype before = m_queue->size();
+        const Writer::Segment segment = m_outgoing.front();
+        const qsizetype prepared = before - m_queue->size(); // compressing them may be much work
+        if (segment.size == 0) {
+            if (prepared == 0)
+                return true;
+            if (!budget.takeBytes(prepared) && !mayGoOn())
+                return false;
+            continue;
+        }
         const qsizetype written = write(segment.data, segment.size);
         if (m_handler == nullptr)
             return true;
-        m_queue->sent(written);
+        m_outgoing.sent(written);
         if (written > 0)
             pushDevice();
-        if (m_handler == nullptr || written == 0 || m_isClosed
-            || (written < segment.size && m_device->bytesToWrite() > 0))
+        if (m_handler == nullptr || written == 0 || m_isGone)
             return true;
-        if (!budget.takeBytes(written) && !m_isWaiting)
-            return m_queue->isEmpty();
+        if ((written < segment.size || m_outgoing.isPrepared()) && m_device->bytesToWrite() > 0)
+            return true;
+        if (!budget.takeBytes(std::max(written, prepared)) && !mayGoOn())
+            return m_queue->isEmpty() && m_outgoing.preparedBytes() == 0;
     }
-}
-
-// Writes preamble and compressed bytes; true if none is left.
-bool StreamConnection::writeRaw()
-{
-    while (m_rawSent < m_raw.size()) {
-        const qsizetype written = write(m_raw.constData() + m_rawSent, m_raw.size() - m_rawSent);
-        m_rawSent += written;
-        if (written > 0)
-            pushDevice();
-        if (m_handler == nullptr || written == 0 || m_isClosed
-            || (m_rawSent < m_raw.size() && m_device->bytesToWrite() > 0))
-            return false;
-    }
-    m_raw.clear();
-    m_rawSent = 0;
-    return m_device->bytesToWrite() == 0;
-}
-
-// Slots of the user's that run while this is written may end what it is of, and call.
-qsizetype StreamConnection::copySome()
-{
-    const Writer::Segment segment = m_queue->front();
-    const qsizetype size = std::min(segment.size, WriteSlice);
-    m_raw.append(segment.data, size);
-    m_queue->sent(size);
-    return size;
-}
-
-// Compresses messages, each ended by a sync flush, until there is a good deal to write. Returns how many bytes it took.
-qsizetype StreamConnection::compressSome()
-{
-    qsizetype taken = 0;
-    while (!m_queue->isEmpty() && m_deflater->output().size() < CompressedSlice
-           && taken < CompressStep) {
-        const Writer::Segment segment = m_queue->front();
-        const qsizetype size = std::min({segment.size, m_queue->frontMessageSize(), WriteSlice});
-        const bool endsMessage = size == m_queue->frontMessageSize();
-        m_deflater->write(segment.data, size);
-        if (endsMessage)
-            m_deflater->flush();
-        m_queue->sent(size);
-        taken += size;
-    }
-    m_raw = std::exchange(m_deflater->output(), QByteArray());
-    m_rawSent = 0;
-    return taken;
 }
 
 bool StreamConnection::flushAndWait(std::chrono::milliseconds time)
 {
     const Running running(this);
-    QElapsedTimer timer;
-    timer.start();
     const bool wasWaiting =
             std::exchange(m_isWaiting, true); // nobody wants to hear of what is read while waiting
+    const QDeadlineTimer until = std::exchange(m_waitsUntil, QDeadlineTimer(waitingTime(time)));
     flushNow();
-    while (m_handler != nullptr && !m_isClosed && bytesToWrite() > 0) {
-        const int left = waitingTime(std::max(time, std::chrono::milliseconds(0))
-                                     - std::chrono::milliseconds(timer.elapsed()));
+    while (m_handler != nullptr && !m_isGone && bytesToWrite() > 0) {
+        const int left = waitingTime(std::chrono::milliseconds(m_waitsUntil.remainingTime()));
         if (left == 0 || !m_device->waitForBytesWritten(left))
             break;
         flushNow();
     }
     m_isWaiting = wasWaiting;
+    m_waitsUntil = until;
     continueLater();
     return m_handler != nullptr && bytesToWrite() == 0;
 }
@@ -590,9 +520,22 @@ void StreamConnection::endDevice()
     m_partialTimer.reset();
     m_endWatch.reset();
     m_device->disconnect(this);
+    const bool isAllSent = m_outgoing.preparedBytes() == 0 && m_device->bytesToWrite() == 0;
+    const bool lingers = m_lingering.count() > 0 && !m_isClosed && isAllSent;
+    const int descriptor = lingers ? Lingering::copyOf(socketDescriptor()) : -1;
     if (m_socket != nullptr && m_socket->bytesToWrite() == 0)
         m_socket->disconnectFromHost();
     m_device->close();
+    Lingering::begin(descriptor, m_lingering);
+}
+
+// -1 for what is no socket, and for one of the user's.
+qintptr StreamConnection::socketDescriptor() const
+{
+    if (m_socket != nullptr)
+        return m_socket->socketDescriptor();
+    auto *const own = m_isSocket ? static_cast<SocketDevice *>(m_device.get()) : nullptr;
+    return own != nullptr ? own->socketDescriptor() : -1;
 }
 
 } // namespace MsgpackRpc

@@ -3,12 +3,13 @@
 
 #include "base/clock_p.h"
 #include "transport/connection_p.h"
-#include "wire/deflate_p.h"
-#include "wire/messagereader_p.h"
+#include "transport/incoming_p.h"
+#include "transport/outgoing_p.h"
 
 #include <MsgpackRpc/limits.h>
 #include <MsgpackRpc/options.h>
 
+#include <QtCore/QDeadlineTimer>
 #include <QtCore/QIODevice>
 
 #include <memory>
@@ -39,7 +40,7 @@ public:
     /// What the peer may ask for; other options of its OPTION message end the connection.
     void setAcceptedOptions(TransportOption accepted) { m_accepted = accepted; }
     /// Plain bytes that go first, before anything of the queue.
-    void sendPreamble(const QByteArray &bytes) { m_raw.append(bytes); }
+    void sendPreamble(const QByteArray &bytes) { m_outgoing.addPreamble(bytes); }
 
     QSslCertificate peerCertificate() const override;
     void flush() override;
@@ -48,7 +49,7 @@ public:
     /// Reads no more, until this is called with false, or the peer has ended the connection.
     void setReadingPaused(bool paused) override;
     void setHeld(bool held) override;
-    void setMessageBytes(qsizetype bytes) override { m_reader.setMessageBytes(bytes); }
+    void setMessageBytes(qsizetype bytes) override { m_incoming.reader().setMessageBytes(bytes); }
     void setStranger(bool isStranger) override { m_isStranger = isStranger; }
     /// The device.
     QIODevice *device() const { return m_device.get(); }
@@ -57,52 +58,46 @@ private:
     void connectDevice();
     void onReadyRead();
     void onBytesWritten();
+    void onGone();
     void onClosed();
     void onPeerEnded();
     void endOfTurn() override;
     bool mayRead() const noexcept;
     void processUnlessFlushing();
     void process();
+    void processNow();
     template<typename Function>
     qsizetype inDevice(Function function);
     void pushDevice();
-    bool readOnce();
-    qsizetype inflate(MessageReader::Space space);
+    qsizetype readOnce();
     bool handle(Message &message);
     bool handleOption(const Message &message);
-    bool startInflating();
-    void keepPartial();
     bool handleMessages(class TurnBudget &budget);
     void watchPartial();
     void onPartialTimeout();
     qsizetype write(const char *data, qsizetype size);
     void flushNow();
     void flushFrom(qsizetype before);
-    bool writeRaw();
-    bool writeQueue(class TurnBudget &budget);
-    qsizetype compressSome();
-    qsizetype copySome();
+    bool mayGoOn() const;
+    bool writeSome(class TurnBudget &budget);
     Error deviceError() const;
+    qintptr socketDescriptor() const;
     void endDevice() override;
     void proceed() override;
 
     std::unique_ptr<QIODevice> m_device;
     QAbstractSocket *m_socket = nullptr; // the device, if it is one
     ForwardingDevice *m_forwarding = nullptr; // the device, if it stands for one of the user's
-    MessageReader m_reader;
-    Limits m_limits;
-    std::unique_ptr<Deflater> m_deflater;
-    std::unique_ptr<Inflater> m_inflater;
-    QByteArray m_raw; // plain or compressed bytes that go before the queue's
-    qsizetype m_rawSent = 0;
+    Incoming m_incoming;
+    std::chrono::milliseconds m_halfMessageTime;
+    Outgoing m_outgoing;
     std::unique_ptr<Timer> m_partialTimer;
-    std::unique_ptr<EndWatch> m_endWatch; // from the first pause on
+    std::unique_ptr<EndWatch> m_endWatch; // of a pause
     quint64 m_partialMessage = 0; // counts messages, to tell whether the partial one is the same
     qsizetype m_partialAt = 0;
     Role m_role;
     TransportOption m_accepted = TransportOption::Deflate;
-    bool m_awaitsInflate =
-            false; // plain messages may come before the compressed stream that was asked for
+    bool m_isUsers = false; // slots of the user's may run in the functions of the device
     bool m_isSocket = false; // what it reads is all there is, unless it fills the space
     bool m_isDry = true; // the device had less to read than there was room for
     bool m_isInDevice = false; // a function of the device is running
@@ -111,8 +106,11 @@ private:
     bool m_hadOption = false; // as a stranger
     bool m_isPutOff = false; // until that has returned
     bool m_isFlushing = false; // flush() is running
+    bool m_isBlocked = false; // a flush() within it waits for the device
     bool m_isWaiting = false; // flushAndWait() is running
-    bool m_isClosed = false; // the device has said so
+    QDeadlineTimer m_waitsUntil; // then
+    bool m_isClosed = false; // the device has said that nothing more comes
+    bool m_isGone = false; // nor is anything taken
     bool m_isEnding = false; // the peer has ended its stream: what is left of it is to be read
 };
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/tcpsocket_p.h"
 
+#include "transport/ready_p.h"
+
 #include <QtCore/QVariant>
+
+#ifndef Q_OS_UNIX
+#    include <QtCore/QThread>
+#endif
 
 #ifdef Q_OS_LINUX
 #    include <netinet/in.h>
@@ -10,6 +16,22 @@
 #endif
 
 namespace MsgpackRpc {
+
+bool TcpSocket::waitForBytesWritten(int milliseconds)
+{
+    if (bytesToWrite() == 0)
+        return false;
+#ifdef Q_OS_UNIX
+    return isReady(int(socketDescriptor()), POLLOUT, milliseconds)
+           && (flush() || state() == ConnectedState);
+#else
+    for (const QDeadlineTimer deadline(milliseconds); !flush(); QThread::msleep(1)) {
+        if (state() != ConnectedState || deadline.hasExpired())
+            return false;
+    }
+    return true;
+#endif
+}
 
 void TcpSocket::tune(int keepAliveSeconds)
 {

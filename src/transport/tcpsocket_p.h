@@ -39,6 +39,9 @@ public:
         setPeerPort(0);
         return true;
     }
+    /// As QIODevice has it. QAbstractSocket's does not come back, not even in time, while there is something that nobody
+    /// reads (Qt 6.4, unbuffered).
+    bool waitForBytesWritten(int milliseconds) override;
     /// Sets what every connection of ours has: no delay for small segments, and keep-alive probes after so many
     /// seconds without traffic (0: none).
     void tune(int keepAliveSeconds);

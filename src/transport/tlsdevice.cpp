@@ -17,7 +17,8 @@ constexpr qint64 ReadBuffer = 256 * 1024;
 } // namespace
 
 // QSslSocket decrypts in a slot of its inner socket's readyRead, which is not emitted within a slot of itself: an event
-// loop that user code runs while a message is handled would hear of nothing. channelReadyRead of the inner socket is.
+// loop that user code runs while a message is handled would hear of nothing. channelReadyRead of the inner socket is; and
+// so with bytesWritten.
 TlsDevice::TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer, Maker maker)
     : m_socket(std::move(socket)),
       m_peer(peer),
@@ -29,8 +30,10 @@ TlsDevice::TlsDevice(std::unique_ptr<QSslSocket> socket, const Address &peer, Ma
     connect(m_socket.get(), &QSslSocket::encryptedBytesWritten, this, &TlsDevice::onWritten);
     connect(m_socket.get(), &QAbstractSocket::errorOccurred, this, &TlsDevice::onError);
     connect(m_socket.get(), &QAbstractSocket::disconnected, this, &TlsDevice::onDisconnected);
-    if (m_plain != nullptr)
+    if (m_plain != nullptr) {
         connect(m_plain, &QIODevice::channelReadyRead, this, &TlsDevice::onEncryptedData);
+        connect(m_plain, &QIODevice::channelBytesWritten, this, &TlsDevice::onWritten);
+    }
     open(ReadWrite | Unbuffered);
     m_isAwaited = bytesToWrite() > 0;
     // What had ended before, nobody says again.
@@ -86,10 +89,18 @@ qint64 TlsDevice::writeData(const char *data, qint64 size)
         return 0;
     }
     const qint64 written = m_socket->write(data, size);
-    m_socket->flush();
+    if (m_maker != User)
+        m_socket->flush();
     if (written > 0 && bytesToWrite() > 0)
         m_untold += written;
     return written;
+}
+
+// Where slots of the user's run in it: apart from write(), in which nothing else may be read or written.
+void TlsDevice::push()
+{
+    if (m_maker == User)
+        m_socket->flush();
 }
 
 // Makes the socket decrypt what has come.
@@ -105,16 +116,27 @@ void TlsDevice::onWritten()
         Q_EMIT bytesWritten(std::exchange(m_untold, 0));
 }
 
-// The first says why: an alert of the peer's is followed by the end that it tells of.
-void TlsDevice::onError()
+// The first says why: an alert of the peer's is followed by the end that it tells of. A record that cannot be decrypted
+// is not: the socket tells of it and remains connected, but reads no more.
+void TlsDevice::onError(QAbstractSocket::SocketError error)
 {
+    if (error == QAbstractSocket::SocketTimeoutError || error == QAbstractSocket::TemporaryError)
+        return; // of those who wait
     if (m_reason.isEmpty())
         m_reason = m_socket->errorString();
+    QMetaObject::invokeMethod(this, &TlsDevice::onFailed, Qt::QueuedConnection);
+}
+
+// From the event loop: an end that follows the error by itself has begun, and comes when what is left has been decrypted.
+void TlsDevice::onFailed()
+{
+    if (m_plain == nullptr || m_plain->state() == QAbstractSocket::ConnectedState)
+        onDisconnected();
 }
 
 void TlsDevice::onDisconnected()
 {
-    if (!isOpen())
+    if (!isOpen() || std::exchange(m_hasEnded, true))
         return;
     setErrorString(m_reason.isEmpty() ? m_socket->errorString() : m_reason);
     Q_EMIT readChannelFinished();

@@ -25,7 +25,9 @@ public:
     ~TlsDevice() override;
 
     std::optional<Address> peerAddress() const override { return m_peer; }
-    qintptr descriptor() const override { return m_socket->socketDescriptor(); }
+    qintptr socketDescriptor() const override { return m_socket->socketDescriptor(); }
+    bool isUsers() const override { return m_maker == User; }
+    void push() override;
     void tune(int keepAliveSeconds) override;
     QSslCertificate peerCertificate() const override;
 
@@ -44,15 +46,17 @@ protected:
 private:
     void onEncryptedData();
     void onWritten();
-    void onError();
+    void onError(QAbstractSocket::SocketError error);
+    void onFailed();
     void onDisconnected();
 
     std::unique_ptr<QSslSocket> m_socket;
     Address m_peer;
     Maker m_maker;
-    QIODevice *m_plain; // of m_socket: what brings its encrypted bytes
+    QAbstractSocket *m_plain; // of m_socket: what brings its encrypted bytes
     qint64 m_untold = 0; // bytes written that bytesWritten() has not told of
     bool m_isAwaited = false; // somebody may wait for what was there before, as of the handshake
+    bool m_hasEnded = false; // which has been told
     QString m_reason; // of the end
 };
 

@@ -179,7 +179,7 @@ void TlsListener::onFailed(TlsHandshake *handshake, const QString &reason)
 {
     peerWarning(settings().log.get(), lcTransport)
             << "refusing a connection from" << handshake->peer().toString() << "to"
-            << m_url.toString() + QLatin1String(": the TLS handshake:") << reason;
+            << m_url.toString() + QLatin1String(": the TLS handshake:") << loggable(reason);
     remove(handshake);
     givePlace(handshake->peer().host());
     Q_EMIT handshakeFailed();

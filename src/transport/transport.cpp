@@ -63,7 +63,7 @@ Connection *Transport::takeConnection()
     Connection *const connection = std::exchange(m_connection, nullptr);
     if (connection != nullptr) {
         m_traffic += connection->traffic();
-        connection->detach();
+        connection->detach(m_settings.limits.closeTime);
     }
     return connection;
 }
@@ -140,8 +140,9 @@ void Transport::attemptFailed(const QString &reason)
 void Transport::tryAgain(const QString &reason)
 {
     const Reconnect &reconnect = m_settings.reconnect;
-    qCDebug(lcTransport).noquote() << "attempt" << m_attempts << "to connect to"
-                                   << m_settings.target() << "failed:" << reason;
+    qCDebug(lcTransport).noquote()
+            << "attempt" << m_attempts << "to connect to" << loggable(m_settings.target())
+            << "failed:" << loggable(reason);
     if (m_attempts < std::max(reconnect.attempts, 1)) {
         m_isWaiting = true;
         m_timer->start(delayAfter(m_attempts));

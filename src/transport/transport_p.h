@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock_p.h"
+#include "base/logging_p.h"
 #include "transport/connection_p.h"
 #include "transport/connector_p.h"
 #include "wire/outputqueue_p.h"
@@ -52,7 +53,7 @@ struct TransportSettings
     QString name; // of what that connects to
 
     /// Where to connect to, for people.
-    QString target() const { return name.isEmpty() ? url.toString() : name; }
+    QString target() const { return name.isEmpty() ? shown(url) : name; }
 };
 
 /// Who owns a transport. May delete the transport in any of these but outputDrained() and stateChanged().

@@ -4,6 +4,7 @@
 #include "base/clock_p.h"
 #include "base/logging_p.h"
 #include "transport/transport_p.h"
+#include "transport/turn_p.h"
 #include "transport/turnbudget_p.h"
 
 #include <QtCore/QPointer>
@@ -47,6 +48,10 @@ void UdpDevice::close()
 // Reads at least once: only that lets the socket tell again. What is left over, it tells of again too.
 void UdpDevice::onReadyRead()
 {
+    const std::shared_ptr<Turn> turn = Turn::current();
+    if (turn->isDeepest())
+        return turn->whenShallower(this, &UdpDevice::onReadyRead);
+    const Turn::Handling handling(*turn);
     const QPointer<UdpDevice> guard(this);
     TurnBudget budget;
     QByteArray buffer(MostIPv6 + 1, Qt::Uninitialized);

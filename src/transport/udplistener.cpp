@@ -2,6 +2,7 @@
 #include "transport/udplistener_p.h"
 
 #include "transport/transport_p.h"
+#include "transport/turn_p.h"
 #include "transport/turnbudget_p.h"
 
 #include <QtCore/QVariant>
@@ -91,6 +92,10 @@ void UdpListener::drop(DatagramDrops::Reason reason, const UdpSource &source, co
 // Reads at least once: only that lets the socket tell again. What is left over, it tells of again too.
 void UdpListener::onReadyRead()
 {
+    const std::shared_ptr<Turn> turn = Turn::current();
+    if (turn->isDeepest())
+        return turn->whenShallower(this, &UdpListener::onReadyRead);
+    const Turn::Handling handling(*turn);
     const QPointer<UdpListener> guard(this);
     const std::shared_ptr<QUdpSocket> socket = m_socket;
     TurnBudget budget;

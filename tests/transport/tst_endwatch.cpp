@@ -63,7 +63,7 @@ void tst_EndWatch::socket()
     QTcpSocket socket;
     socket.setReadBufferSize(10); // which is full, so that the socket does not look any more
     socket.connectToHost(QHostAddress::LocalHost, server.serverPort());
-    QVERIFY(socket.waitForConnected(5'000) && server.waitForNewConnection(5'000));
+    QVERIFY(socket.waitForConnected(30'000) && server.waitForNewConnection(30'000));
     QTcpSocket *const peer = server.nextPendingConnection();
     ForwardingDevice forwarding(&socket);
     int ended = 0;

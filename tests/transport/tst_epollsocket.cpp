@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "joinedthread.h"
 #include "testdevice.h"
 
 #include "transport/epollsocket_p.h"
 #include "transport/tcpsocket_p.h"
 
 #include <QtCore/QEventLoop>
-#include <QtCore/QThread>
 #include <QtCore/QTimer>
 #include <QtNetwork/QTcpServer>
 #include <QtNetwork/QTcpSocket>
@@ -122,7 +122,7 @@ std::pair<int, std::unique_ptr<QTcpSocket>> tcpPair(const QHostAddress &host)
         return {-1, nullptr};
     auto socket = std::make_unique<QTcpSocket>();
     socket->connectToHost(host, server.serverPort());
-    if (!socket->waitForConnected(5000) || !server.waitForNewConnection(5000))
+    if (!socket->waitForConnected(30'000) || !server.waitForNewConnection(30'000))
         return {-1, nullptr};
     return {server.descriptor, std::move(socket)};
 }
@@ -138,7 +138,7 @@ void tst_EpollSocket::readsAndWrites()
     char data[16];
     QCOMPARE(pair.device->read(data, sizeof data), 0);
     pair.send("hello");
-    QVERIFY(arrived.wait());
+    QVERIFY(arrived.wait(30'000));
     QCOMPARE(pair.device->bytesAvailable(), 5);
     QCOMPARE(pair.device->readAll(), QByteArray("hello"));
     QCOMPARE(pair.device->write("world"), 5);
@@ -173,7 +173,7 @@ void tst_EpollSocket::arrivedBefore()
     ::close(ends[1]);
     const auto device = SocketDevice::create(ends[0]);
     QSignalSpy ended(device.get(), &QIODevice::readChannelFinished);
-    QVERIFY(ended.wait());
+    QVERIFY(ended.wait(30'000));
     QCOMPARE(device->readAll(), QByteArray("early"));
 }
 
@@ -201,7 +201,7 @@ void tst_EpollSocket::partialWrites()
     pair.device->write("x");
     pair.receive();
     pair.send("x");
-    QVERIFY(arrived.wait());
+    QVERIFY(arrived.wait(30'000));
     QVERIFY(written.isEmpty());
 }
 
@@ -231,7 +231,7 @@ void tst_EpollSocket::halfClose()
     QSignalSpy ended(pair.device.get(), &QIODevice::readChannelFinished);
     pair.send("last");
     shutdown(pair.peer, SHUT_WR);
-    QVERIFY(ended.wait());
+    QVERIFY(ended.wait(30'000));
     QCOMPARE(pair.device->errorString(), QStringLiteral("The remote host closed the connection"));
     QCOMPARE(pair.device->readAll(), QByteArray("last"));
     char c = 0;
@@ -250,7 +250,7 @@ void tst_EpollSocket::endWithData()
     QVERIFY(pair.device->waitForReadyRead(5000));
     QCOMPARE(pair.device->read(data, sizeof data), 4);
     pair.closePeer();
-    QVERIFY(ended.wait());
+    QVERIFY(ended.wait(30'000));
     QCOMPARE(ended.size(), 1);
 }
 
@@ -271,7 +271,7 @@ void tst_EpollSocket::reset()
     const linger now = {1, 0};
     setsockopt(int(peer->socketDescriptor()), SOL_SOCKET, SO_LINGER, &now, sizeof now);
     peer->abort();
-    QVERIFY(ended.wait());
+    QVERIFY(ended.wait(30'000));
     QCOMPARE(device->errorString(), qt_error_string(ECONNRESET));
     char c = 0;
     QCOMPARE(device->read(&c, 1), -1);
@@ -360,8 +360,8 @@ void tst_EpollSocket::takeOver()
     QVERIFY(server.listen(QHostAddress::LocalHost));
     TcpSocket socket;
     socket.connectTo(QStringLiteral("127.0.0.1"), server.serverPort());
-    QVERIFY(socket.waitForConnected(5000));
-    QVERIFY(server.waitForNewConnection(5000));
+    QVERIFY(socket.waitForConnected(30'000));
+    QVERIFY(server.waitForNewConnection(30'000));
     QTcpSocket *const peer = server.nextPendingConnection();
     peer->write("early");
     auto device = SocketDevice::takeOver(socket);
@@ -373,7 +373,7 @@ void tst_EpollSocket::takeOver()
     QTRY_COMPARE(peer->bytesAvailable(), 5);
     QSignalSpy closed(peer, &QTcpSocket::disconnected);
     device.reset();
-    QVERIFY(closed.wait());
+    QVERIFY(closed.wait(30'000));
 }
 
 void tst_EpollSocket::refusedDescriptor()
@@ -416,15 +416,7 @@ void tst_EpollSocket::oneSetPerThread()
     QCOMPARE(EpollSet::current(&why), set);
     bool isOther = false;
     int answered = 0;
-    class Thread : public QThread
-    {
-    public:
-        std::function<void()> function;
-
-    protected:
-        void run() override { function(); }
-    } thread;
-    thread.function = [&] {
+    runInThread([&] {
         QEventLoop loop;
         isOther = EpollSet::current(&why) != set;
         Pair pair;
@@ -436,9 +428,7 @@ void tst_EpollSocket::oneSetPerThread()
         pair.send("x");
         loop.exec();
         answered += pair.receive() == "x" ? 1 : 0;
-    };
-    thread.start();
-    QVERIFY(thread.wait(10'000));
+    });
     QVERIFY(isOther);
     QCOMPARE(answered, 2);
 }
@@ -457,7 +447,7 @@ void tst_EpollSocket::setGoesWithTheLast()
     QTRY_VERIFY(object.isNull());
     QSignalSpy arrived(next.device.get(), &QIODevice::readyRead);
     next.send("x");
-    QVERIFY(arrived.wait());
+    QVERIFY(arrived.wait(30'000));
 }
 
 void tst_EpollSocket::deleteOthersOfTheBatch()
@@ -581,7 +571,7 @@ void tst_EpollSocket::connectionThatIsPaused()
     Pair other; // when its event is told, that of the first has been
     QSignalSpy arrived(other.device.get(), &QIODevice::readyRead);
     other.send("x");
-    QVERIFY(arrived.wait());
+    QVERIFY(arrived.wait(30'000));
     QCOMPARE(connection.received.size(), 1);
     connection.connection->setReadingPaused(false);
     QTRY_COMPARE(connection.received.size(), 2);

@@ -35,6 +35,7 @@ private Q_SLOTS:
     void muchOutputTakesTurns_data();
     void muchOutputTakesTurns();
     void flushAndWaitSendsMuch();
+    void flushAndWaitKeepsItsTime();
     void removedMessagesAreNotWritten();
     void outputDrained();
     void bytesToWrite();
@@ -65,6 +66,7 @@ private Q_SLOTS:
     void halfMessageThatProgresses();
     void halfMessageWhilePaused();
     void halfMessageAfterAPause();
+    void flushAndWait_data();
     void flushAndWait();
     void flushAndWaitForNobody();
     void flushAndWaitHandlesNothing();
@@ -372,6 +374,18 @@ void tst_StreamConnection::flushAndWaitSendsMuch()
     QVERIFY(peer.connection->flushAndWait(1h));
     QVERIFY(peer.queue.isEmpty());
     QVERIFY(peer.device->written().endsWith(large));
+}
+
+// Nor does a device that takes all keep it for longer than that.
+void tst_StreamConnection::flushAndWaitKeepsItsTime()
+{
+    TestConnection peer;
+    const QByteArray large(32 * 1024 * 1024, 'x');
+    peer.queue.begin().writeBinary(large);
+    peer.queue.commit();
+    QVERIFY(!peer.connection->flushAndWait(0ms));
+    QVERIFY(!peer.device->written().isEmpty());
+    QVERIFY(peer.queue.size() > large.size() / 2);
 }
 
 void tst_StreamConnection::removedMessagesAreNotWritten()
@@ -823,8 +837,16 @@ void tst_StreamConnection::halfMessageAfterAPause()
     QCOMPARE(peer.closed.size(), 1);
 }
 
+void tst_StreamConnection::flushAndWait_data()
+{
+    QTest::addColumn<std::chrono::milliseconds>("time");
+    QTest::newRow("an hour") << std::chrono::milliseconds(1h);
+    QTest::newRow("the most there is") << std::chrono::milliseconds::max();
+}
+
 void tst_StreamConnection::flushAndWait()
 {
+    QFETCH(const std::chrono::milliseconds, time);
     TestConnection peer;
     peer.device->holds = true;
     peer.device->room = 10;
@@ -836,7 +858,7 @@ void tst_StreamConnection::flushAndWait()
     };
     const QByteArray bytes = notify("x", QByteArray(95, 'x'));
     peer.send(bytes);
-    QVERIFY(peer.connection->flushAndWait(1h));
+    QVERIFY(peer.connection->flushAndWait(time));
     QCOMPARE(peer.device->written(), bytes);
     QVERIFY(waits >= 10);
     QVERIFY(!peer.connection->isReadingPaused());

@@ -372,7 +372,8 @@ void tst_Transport::notConnectable_data()
     for (const char *url :
          {"", "tcp:", "tcp://", "tcp://127.0.0.1", "tcp://127.0.0.1:0", "tcp://:18800",
           "tcp://host:70000", "127.0.0.1:18800", "http://127.0.0.1:80", "memory:", "foo:bar",
-          "file:///tmp/x", "exec:ls"})
+          "file:///tmp/x", "exec:ls", "tcp://me:secret@127.0.0.1:1", "tcp://127.0.0.1:1/x",
+          "tcp://127.0.0.1:1?x", "tcp://127.0.0.1:1#x", "memory:name?x", "memory://host/name"})
         QTest::addRow("'%s'", url) << QUrl(QLatin1String(url));
 }
 
@@ -1073,7 +1074,11 @@ void tst_Transport::listener_data()
     };
     row("tcp://127.0.0.1:0", true, true);
     row("tcp://localhost:0", true, true);
-    row("tcp://127.0.0.1", true, true);
+    row("tcp://127.0.0.1:0/", true, true);
+    row("tcp://127.0.0.1", false, false); // nor is any port one that was meant
+    row("tcp://127.0.0.1:65536", false, false);
+    row("tcp://me@127.0.0.1:0", false, false);
+    row("tcp://127.0.0.1:0/x", false, false);
     row("memory:listener", true, true);
     row("memory:", false, false);
     row("tcp://some.name:0", true, false);
