@@ -49,6 +49,7 @@ private:
     void writeHeader(const MethodName &method, const QByteArray *prefix);
     bool isComplete();
     void refuse(Error error);
+    void refuseClosed();
 
     SessionPrivate *m_session = nullptr;
     Transport *m_transport = nullptr;
@@ -64,7 +65,7 @@ template<typename... Args>
 void writeArguments(Writer &writer, const Args &...args)
 {
     writer.writeArray(quint32(sizeof...(Args)));
-    (Codec<std::decay_t<const Args &>>::write(writer, args), ...);
+    writeValues(writer, args...);
 }
 
 } // namespace Detail
@@ -103,7 +104,7 @@ public:
         Detail::CallBuilder builder(derived().callTarget(), Detail::MethodName(method),
                                     Detail::CallBuilder::Request);
         if (Writer *writer = builder.writer())
-            Codec<QVariantList>::write(*writer, arguments);
+            Detail::writeValues(*writer, arguments);
         builder.finish(state.get());
         return PendingReply<QVariant>(std::move(state));
     }
@@ -127,7 +128,7 @@ public:
         Detail::CallBuilder builder(derived().callTarget(), Detail::MethodName(method),
                                     Detail::CallBuilder::Notification);
         if (Writer *writer = builder.writer())
-            Codec<QVariantList>::write(*writer, arguments);
+            Detail::writeValues(*writer, arguments);
         return builder.finishNotification();
     }
 

@@ -44,8 +44,9 @@ public:
     /// \endcode
     /// It is started from the event loop, in \a workingDirectory (empty: that of this program) with \a environment
     /// (default: that of this program). If it cannot be started, calls end with NotConnectable, which says why. When the
-    /// program ends, open calls end with ConnectionLost, which tells its exit code, or that it has crashed; it is started
-    /// again when something is to be sent, or as reconnect() says.
+    /// program ends, open calls end with ConnectionLost, which tells its exit code, or that it has crashed, and the last line
+    /// that it has written to its standard error; never its arguments and environment. It is started again when something
+    /// is to be sent, or as reconnect() says.
     ///
     /// close() and the destructor end it: its standard input is closed, after half of Limits::closeTime it is asked to
     /// end (QProcess::terminate()), after another quarter it is killed. While an event loop runs nobody waits for that,

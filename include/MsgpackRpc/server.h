@@ -32,7 +32,9 @@ class ServerPrivate;
 ///     qWarning() << server.error();
 /// \endcode
 /// Each connection is a Session, over which the server can call and notify too. A server lives in one thread with its
-/// sessions; deleting it ends them.
+/// sessions; deleting it ends them. It can be moved to another thread (QObject::moveToThread()) before it listens. Functions
+/// that are called in another thread than its own do nothing: they return false, 0 or nothing, and a warning names the
+/// function and both threads.
 ///
 /// **TCP on the loopback interface is open to every user of the machine**, and on others to everyone who reaches them,
 /// unless setToken(), setAuthenticator() or certificates (setTlsConfiguration()) say who may call. Nothing listens on all
@@ -62,7 +64,8 @@ public:
 
     /// Listens at \a url too: `tcp://address:port` with a literal address or localhost, where port 0 takes any free
     /// one, `tls://address:port` and `udp://address:port` likewise, `local:name`, or `memory:name`. False, and error() says
-    /// why, if that is not possible; `tls://` needs a certificate. Any number of times.
+    /// why, if that is not possible; `tls://` needs a certificate. A URL without a port, or with a user name, path, query or
+    /// fragment, is refused: nothing that it says is ignored. Any number of times.
     ///
     /// `local:name` is a socket in the user's runtime folder (QStandardPaths::RuntimeLocation), which nobody else can
     /// reach; `local:/path` is one at an absolute path, in a folder that exists, for those whom localAccess() allows.
@@ -70,11 +73,13 @@ public:
     /// as they are, and it is an error. The file is removed with close().
     bool listen(const QUrl &url);
     /// Takes the connections of \a server, which listens, too: one with settings of its own, or of a class derived from
-    /// QTcpServer, such as QSslServer. False, and error() says why, if it does not listen.
+    /// QTcpServer, such as QSslServer. False, and error() says why, if it does not listen, lives in another thread, or was
+    /// taken already, by this or another Server.
     ///
-    /// The server stays the caller's, who may close or delete it at any time: sessions that there are go on. It has to live
-    /// in this thread. Connections are taken by QTcpServer::nextPendingConnection() and belong to their sessions. While
-    /// there are as many as there may be, it is paused. With close() nothing more is taken from it; it goes on listening.
+    /// The server stays the caller's, who may close or delete it at any time: sessions that there are go on, and urls()
+    /// tells of it no more. Connections are taken by QTcpServer::nextPendingConnection() and belong to their sessions. While
+    /// there are as many as there may be, it is paused. With close() and the destructor nothing more is taken from it, and
+    /// it is no longer paused: it goes on listening, and can be taken again.
     bool listen(QTcpServer *server);
     /// \overload
     /// For a QLocalServer, which cannot be paused: at the limit of connections, its own maxPendingConnections() holds.
@@ -116,20 +121,22 @@ public:
     /// session, or not to be sent. Counts on after close().
     quint64 datagramsDropped() const;
 
-    /// How long calls to the clients wait for their answer. Default 10 s; -1 ms: without limit. For new sessions, like
-    /// all settings here.
+    /// How long calls to the clients wait for their answer. Default 10 s; negative, as -1 ms: without limit. For new
+    /// sessions: those that there are have Session::setTimeout().
     std::chrono::milliseconds timeout() const;
     /// \copydoc timeout()
     void setTimeout(std::chrono::milliseconds timeout);
-    /// The limits.
+    /// The limits. Those on the number of connections and sessions, and idle times, hold at once; all others for new
+    /// sessions. Negative numbers count, and are told, as 0; so do negative times, but idleTime and datagramIdleTime.
     Limits limits() const;
     /// \copydoc limits()
     void setLimits(const Limits &limits);
-    /// What clients may ask for in an OPTION message; see Session::acceptedOptions(). Default both directions.
+    /// What clients may ask for in an OPTION message; see Session::acceptedOptions(). Default both directions. For
+    /// new sessions.
     TransportOption acceptedOptions() const;
     /// \copydoc acceptedOptions()
     void setAcceptedOptions(TransportOption options);
-    /// What MessagePack is written. Default Modern.
+    /// What MessagePack is written. Default Modern. For new sessions.
     WireFormat wireFormat() const;
     /// \copydoc wireFormat()
     void setWireFormat(WireFormat format);

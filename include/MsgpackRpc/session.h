@@ -32,7 +32,8 @@ class SessionPrivate;
 /// A session with a URL connects when something is to be sent, or with open(), and again after a loss. A session that a
 /// Server has accepted (Server::sessionOpened()) lives as long as its connection.
 ///
-/// A session and what belongs to it live in one thread and are used there; handle() is for other threads. It may be
+/// A session and what belongs to it live in one thread and are used there; handle() is for other threads. Calls that are made
+/// in another end with WrongThread; other functions do nothing there, and a warning names them and both threads. It may be
 /// deleted at any time, also from within its own signals and callbacks: every open call then ends with Canceled.
 class MSGPACKRPC_EXPORT Session : public QObject, public CallInterface<Session>
 {
@@ -59,11 +60,11 @@ class MSGPACKRPC_EXPORT Session : public QObject, public CallInterface<Session>
                        notifierModeChanged)
 
 public:
-    /// The state of the connection with the session's own transportOption().
+    /// The state of the connection; of several, with different options (over()), the state of the one that is farthest.
     enum State {
         Unconnected, ///< there is no connection; the next call makes one
-        Connecting, ///< it is being made, or the next attempt is waited for
-        Connected, ///< it is there
+        Connecting, ///< one is being made, or the next attempt is waited for
+        Connected, ///< one is there
         Closed ///< an accepted session whose connection has ended: it can't be made again
     };
     Q_ENUM(State)
@@ -78,7 +79,8 @@ public:
 
     /// Where to connect to; empty for accepted sessions.
     QUrl url() const;
-    /// Connects to \a url from the next connection on. An open connection stays until close(); that over a device or with
+    /// Connects to \a url from the next connection on. With one that cannot be connected to, which has no port or a user
+    /// name, path, query or fragment for example, calls end with NotConnectable, and the error says what is wrong. An open connection stays until close(); that over a device or with
     /// a program is closed.
     void setUrl(const QUrl &url);
     /// Talks over \a device, which is open for reading and writing, sequential, and lives in this thread: a socket, a
@@ -109,25 +111,28 @@ public:
     /// The state of the connection. Changes before stateChanged() tells.
     State state() const;
 
-    /// How long a call waits for its answer; it ends within 100 ms or a tenth after that. Default 10 s; -1 ms: without
-    /// limit. Counts for calls made from now on.
+    /// How long a call waits for its answer; it ends within 100 ms or a tenth after that. Default 10 s; negative, as -1 ms:
+    /// without limit. Counts for calls made from now on.
     std::chrono::milliseconds timeout() const;
     /// \copydoc timeout()
     void setTimeout(std::chrono::milliseconds timeout);
-    /// How long one attempt to connect may take. Default 5 s; -1 ms: as long as the system tries.
+    /// How long one attempt to connect may take. Default 5 s; negative, as -1 ms: as long as the system tries. For attempts
+    /// that begin from now on.
     std::chrono::milliseconds connectTimeout() const;
     /// \copydoc connectTimeout()
     void setConnectTimeout(std::chrono::milliseconds timeout);
-    /// The limits; connections take those that hold when they are made.
+    /// The limits; what is received is held to those of when the connection was made, what is sent and called to those of
+    /// now. Negative numbers count, and are told, as 0; so do negative times, but idleTime and datagramIdleTime.
     Limits limits() const;
     /// \copydoc limits()
     void setLimits(const Limits &limits);
-    /// What calls use that do not say over(). Default: plain.
+    /// What calls use that do not say over(). Default: plain. For calls from now on, which may connect once more for it.
     TransportOption transportOption() const;
     /// \copydoc transportOption()
     void setTransportOption(TransportOption option);
     /// What the peer may ask for in an OPTION message: TxDeflate that we compress, RxDeflate that we decompress.
-    /// Default both. Asking for more ends the connection. zlib takes some 300 KiB for each compressed connection.
+    /// Default both. Asking for more ends the connection. zlib takes some 300 KiB for each compressed connection. For new
+    /// connections.
     TransportOption acceptedOptions() const;
     /// \copydoc acceptedOptions()
     void setAcceptedOptions(TransportOption options);
@@ -135,13 +140,13 @@ public:
     WireFormat wireFormat() const;
     /// \copydoc wireFormat()
     void setWireFormat(WireFormat format);
-    /// When and how often to connect. Default: on demand, 5 attempts.
+    /// When and how often to connect. Default: on demand, 5 attempts. From the next failed attempt, or loss, on.
     Reconnect reconnect() const;
     /// \copydoc reconnect()
     void setReconnect(const Reconnect &reconnect);
     /// After so long without traffic the system probes whether the peer is still there; three unanswered probes, a
     /// quarter of this apart, end the connection (TCP keep-alive; elsewhere than on Linux in the system's own times).
-    /// Default 60 s; 0: never; at most 32 767 s. For new connections.
+    /// Default 60 s; 0, and negative: never; at most 32 767 s. For new connections.
     std::chrono::seconds keepAlive() const;
     /// \copydoc keepAlive()
     void setKeepAlive(std::chrono::seconds time);
@@ -172,7 +177,7 @@ public:
     /// \copydoc dispatcher()
     void setDispatcher(Dispatcher *dispatcher);
 
-    /// A weak handle that other threads may call through.
+    /// A weak handle that other threads may call through. To be asked for in the session's thread.
     SessionHandle handle() const;
     /// The address that this session connects to: that of url(), where it names a literal one. None for accepted
     /// sessions and for host names.
@@ -209,7 +214,9 @@ public:
 Q_SIGNALS:
     /// The state is another. Every change is told, from the event loop: state() may have gone on meanwhile.
     void stateChanged(MsgpackRpc::Session::State state);
-    /// A connection could not be made, or was lost; \a error says why. Calls hear of it themselves.
+    /// A connection could not be made, or was lost; \a error says why. Calls hear of it themselves. The session of a server
+    /// tells once, before Server::sessionClosed(), unless this side has closed it: ConnectionLost where the peer has closed
+    /// it or is gone, ProtocolViolation or LimitExceeded for what the peer has done, LimitExceeded for Limits::idleTime.
     void errorOccurred(const MsgpackRpc::Error &error);
     /// \a count notifications were not sent, because of \a error.
     void notificationDropped(int count, const MsgpackRpc::Error &error);

@@ -67,7 +67,7 @@ Writer packArguments(WireFormat format, const Args &...args)
 {
     Writer writer(format);
     writer.writeArray(quint32(sizeof...(Args)));
-    (Codec<std::decay_t<const Args &>>::write(writer, args), ...);
+    writeValues(writer, args...);
     return writer;
 }
 

@@ -57,7 +57,8 @@ public:
     ~SessionPool() override;
 
     /// The session with the peer at \a url, made if there is none yet; never null. With a URL that cannot be connected to
-    /// its calls end with NotConnectable. The pool owns it.
+    /// its calls end with NotConnectable. The pool owns it. In another thread than the pool's there is a warning, and what is
+    /// returned refuses every call with WrongThread.
     Session *session(const QUrl &url);
     /// The same for `tcp://` and \a address.
     Session *session(const Address &address);
@@ -68,12 +69,12 @@ public:
     /// Closes all sessions: open calls end with Canceled. The sessions stay and connect again when they are used.
     virtual void close();
 
-    /// How long a call waits for its answer. Default 10 s; -1 ms: without limit. For sessions that are made from now on,
+    /// How long a call waits for its answer. Default 10 s; negative, as -1 ms: without limit. For sessions that are made from now on,
     /// like all settings here; each session has setters of its own.
     std::chrono::milliseconds timeout() const;
     /// \copydoc timeout()
     void setTimeout(std::chrono::milliseconds timeout);
-    /// How long one attempt to connect may take. Default 5 s; -1 ms: as long as the system tries.
+    /// How long one attempt to connect may take. Default 5 s; negative: as long as the system tries.
     std::chrono::milliseconds connectTimeout() const;
     /// \copydoc connectTimeout()
     void setConnectTimeout(std::chrono::milliseconds timeout);

@@ -2,13 +2,12 @@
 #include "endpoint/acceptor_p.h"
 
 #include "base/logging_p.h"
+#include "session/quitting_p.h"
 #include "transport/datagramdevice_p.h"
 
 #include <QtCore/QCoreApplication>
 #include <QtCore/QElapsedTimer>
 #include <QtCore/QPointer>
-
-#include <algorithm>
 
 namespace MsgpackRpc {
 
@@ -40,16 +39,18 @@ Acceptor::Acceptor(QObject *owner, Dispatcher &dispatcher, const SessionSettings
     };
     if (QCoreApplication::instance() == nullptr)
         return;
-    QObject::connect(QCoreApplication::instance(), &QCoreApplication::aboutToQuit, owner,
-                     [this] { flushAll(); });
+    whenQuitting(QCoreApplication::instance(), owner, [this](std::chrono::milliseconds waited) {
+        flushAll(m_settings.transport.limits.closeTime - waited, [](AcceptedSession *) {});
+    });
 }
 
 Acceptor::~Acceptor()
 {
-    onOpened = nullptr;
-    onClosed = nullptr;
+    // Nobody is told any more. Slots of the user's that run meanwhile may still end sessions, and have some let in.
+    onOpened = [](AcceptedSession *) {};
+    onClosed = [](Session *) {};
     retireListeners();
-    flushAll();
+    flushForGood();
     const auto all = guarded(allSessions());
     for (const QPointer<Session> &session : all) {
         if (!session)
@@ -69,7 +70,7 @@ bool Acceptor::listen(const QUrl &url)
         return fail(
                 QStringLiteral(
                         "%1: a datagram proves nothing: no token or authenticator can decide on it")
-                        .arg(url.toString()));
+                        .arg(shown(url)));
     return listener ? listen(std::move(listener), url) : fail(why);
 }
 
@@ -116,7 +117,7 @@ void Acceptor::close()
 {
     retireListeners();
     const QPointer<QObject> owner(m_owner);
-    flushAll();
+    flushForGood();
     if (!owner)
         return;
     for (const QPointer<Session> &session : guarded(allSessions())) {
@@ -135,10 +136,20 @@ void Acceptor::end(Session *session)
 
 void Acceptor::endIdle(AcceptedSession *session)
 {
-    qCDebug(lcEndpoint).noquote() << "closing the connection to" << session->peerName()
-                                  << "which was idle for"
-                                  << m_settings.transport.limits.idleTime.count() << "ms";
-    end(session);
+    const Error why(
+            Error::LimitExceeded,
+            QStringLiteral(
+                    "the connection was closed because it was idle for %1 ms (Limits::idleTime)")
+                    .arg(m_settings.transport.limits.idleTime.count()));
+    qCDebug(lcEndpoint).noquote() << loggable(session->peerName()) + QLatin1Char(':')
+                                  << why.message();
+    const QPointer<AcceptedSession> guard(session);
+    SessionPrivate *const ended = SessionPrivate::get(session);
+    if (!ended->endError) // it was lost just now, which is told instead
+        ended->endError = why;
+    ended->close(why);
+    if (guard)
+        closed(session);
 }
 
 void Acceptor::limitsChanged()
@@ -169,8 +180,8 @@ bool Acceptor::takePlace(const QHostAddress &host, const QString &peerName)
     const int most = m_settings.transport.limits.connectionsPerAddress;
     if (!host.isNull() && m_perHost.value(host) >= most) {
         peerWarning(m_settings.transport.log.get(), lcEndpoint)
-                << "refusing a connection from" << peerName + QLatin1Char(':') << "more than"
-                << most << "from this address";
+                << "refusing a connection from" << loggable(peerName) + QLatin1Char(':')
+                << "more than" << most << "from this address";
         count(Counters::TooManyFromAddress);
         return false;
     }
@@ -271,9 +282,12 @@ void Acceptor::closed(Session *session)
     if (!isKnown && !m_hosts.contains(session))
         return;
     const QPointer<Session> guard(session);
+    const QPointer<QObject> owner(m_owner);
     SessionPrivate::get(session)->settle();
     forget(session);
     if (isKnown)
+        SessionPrivate::get(session)->tellEndError();
+    if (isKnown && guard && owner)
         onClosed(session);
     if (guard)
         guard->deleteLater();
@@ -294,18 +308,23 @@ void Acceptor::forget(Session *session)
     givePlace(given);
 }
 
-// Limits::closeTime is for all of them together: they are flushed here, and what is left over then is not waited for.
-void Acceptor::flushAll()
+// Slots of the user's may delete the owner.
+void Acceptor::flushForGood()
 {
-    const std::chrono::milliseconds none(0);
-    const std::chrono::milliseconds time = std::max(m_settings.transport.limits.closeTime, none);
+    flushAll(m_settings.transport.limits.closeTime,
+             [](AcceptedSession *session) { session->setFlushed(); });
+}
+
+void Acceptor::flushAll(std::chrono::milliseconds time, void (*prepare)(AcceptedSession *))
+{
     QElapsedTimer timer;
     timer.start();
     for (const QPointer<Session> &session : guarded(m_sessions)) {
-        if (session)
-            static_cast<AcceptedSession *>(session.data())
-                    ->flushWithin(
-                            std::max(time - std::chrono::milliseconds(timer.elapsed()), none));
+        if (!session)
+            continue;
+        auto *const accepted = static_cast<AcceptedSession *>(session.data());
+        prepare(accepted);
+        accepted->flushWithin(time - std::chrono::milliseconds(timer.elapsed()));
     }
 }
 

@@ -48,8 +48,6 @@ public:
     quint64 datagramsDropped() const;
     /// The limits are others.
     void limitsChanged();
-    /// Sends what waits in all sessions, for at most Limits::closeTime together; then closing them does not wait.
-    void flushAll();
 
     /// Who decides whether those who connect may come in.
     Doorkeeper &doorkeeper() { return m_doorkeeper; }
@@ -60,6 +58,10 @@ public:
     std::function<void(Session *)> onClosed;
 
 private:
+    /// Sends what waits in all sessions, for at most \a time together, each after \a prepare.
+    void flushAll(std::chrono::milliseconds time, void (*prepare)(AcceptedSession *));
+    /// Does that for sessions that are closed then, which does not wait again.
+    void flushForGood();
     bool takePlace(const QHostAddress &host, const QString &peerName) override;
     void givePlace(const QHostAddress &host) override;
     void passPlace(const QHostAddress &host) override { m_passed = host; }

@@ -57,11 +57,13 @@ private:
 class ClientPrivate
 {
 public:
+    explicit ClientPrivate(Client *client) : dispatcher(client) {}
+
     ObjectDispatcher dispatcher;
     std::shared_ptr<ClientObserver> observer;
 };
 
-Client::Client(QObject *parent) : Session(parent), d(std::make_unique<ClientPrivate>())
+Client::Client(QObject *parent) : Session(parent), d(std::make_unique<ClientPrivate>(this))
 {
     setDispatcher(&d->dispatcher);
     d->dispatcher.setFallback([this](IncomingCall &call) { return handleUnknown(call); });
@@ -83,7 +85,7 @@ void Client::startProcess(const QString &program, const QStringList &arguments,
                           const QString &workingDirectory, const QProcessEnvironment &environment)
 {
     SessionPrivate *const session = SessionPrivate::get(this);
-    if (!session->checkThread())
+    if (!session->checkThread("Client::startProcess()"))
         return;
     if (!d->observer)
         d->observer = std::make_shared<ClientObserver>(this, [this] {

@@ -2,6 +2,7 @@
 #include "endpoint/cluster_p.h"
 
 #include "base/logging_p.h"
+#include "base/threadcheck_p.h"
 
 #include <QtCore/QPointer>
 
@@ -53,7 +54,7 @@ ClusterPrivate::~ClusterPrivate()
 QString ClusterPrivate::problemOf(const QUrl &url, const std::optional<Address> &advertised) const
 {
     if (url.scheme() != QLatin1String("tcp"))
-        return QStringLiteral("\"%1\": a node listens at tcp://address:port").arg(url.toString());
+        return QStringLiteral("\"%1\": a node listens at tcp://address:port").arg(shown(url));
     if (advertised && (!advertised->isConnectable() || isWildcard(advertised->host())))
         return QStringLiteral(
                        "%1 is no address to advertise: expected one that others can connect to")
@@ -63,7 +64,7 @@ QString ClusterPrivate::problemOf(const QUrl &url, const std::optional<Address> 
                 .arg(q->address()->toString(), advertised->toString());
     if (!advertised && !q->address() && isWildcard(Listener::hostOf(url)))
         return QStringLiteral("%1 is no address that others can connect to: advertise one")
-                .arg(url.toString());
+                .arg(shown(url));
     return {};
 }
 
@@ -108,7 +109,7 @@ bool ClusterPrivate::isPossible(const Address &claimed, const Address &peer) con
         return asked(claimed, peer);
     } catch (const std::exception &e) {
         peerWarning(pool->settings.transport.log.get(), lcEndpoint)
-                << "the check of an address threw:" << e.what();
+                << "the check of an address threw:" << loggable(QString::fromLocal8Bit(e.what()));
     } catch (...) {
         peerWarning(pool->settings.transport.log.get(), lcEndpoint)
                 << "the check of an address threw something unknown";
@@ -291,36 +292,50 @@ Cluster::~Cluster() = default;
 
 bool Cluster::listen(const QUrl &url)
 {
+    if (!isInThread(this, "Cluster::listen()"))
+        return false;
     return d->listen(url, std::nullopt);
 }
 
 bool Cluster::listen(const QUrl &url, const Address &advertised)
 {
+    if (!isInThread(this, "Cluster::listen()"))
+        return false;
     return d->listen(url, advertised);
 }
 
 QList<QUrl> Cluster::urls() const
 {
+    if (!isInThread(this, "Cluster::urls()"))
+        return {};
     return d->acceptor.urls();
 }
 
 Error Cluster::error() const
 {
+    if (!isInThread(this, "Cluster::error()"))
+        return {};
     return d->error;
 }
 
 std::optional<Address> Cluster::address() const
 {
+    if (!isInThread(this, "Cluster::address()"))
+        return {};
     return d->pool->settings.transport.ownAddress;
 }
 
 QList<Session *> Cluster::clients() const
 {
+    if (!isInThread(this, "Cluster::clients()"))
+        return {};
     return d->clients;
 }
 
 void Cluster::close()
 {
+    if (!isInThread(this, "Cluster::close()"))
+        return;
     const QPointer<Cluster> guard(this);
     d->close();
     if (guard)
@@ -329,12 +344,16 @@ void Cluster::close()
 
 void Cluster::setToken(const QByteArray &token)
 {
+    if (!isInThread(this, "Cluster::setToken()"))
+        return;
     SessionPool::setToken(token);
     d->acceptor.doorkeeper().setToken(token);
 }
 
 void Cluster::setAddressCheck(AddressCheck check)
 {
+    if (!isInThread(this, "Cluster::setAddressCheck()"))
+        return;
     d->check = std::move(check);
 }
 

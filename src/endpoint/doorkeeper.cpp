@@ -268,16 +268,20 @@ void Doorkeeper::refuse(Visitor &visitor, const QString &reason)
     AcceptedSession *const session = visitor.session;
     const std::optional<quint32> msgid = visitor.msgid;
     peerWarning(m_settings.transport.log.get(), lcEndpoint)
-            << "refusing" << session->peerName() + QLatin1Char(':') << reason;
+            << "refusing" << loggable(session->peerName()) + QLatin1Char(':') << loggable(reason);
     remove(session);
     const QPointer<AcceptedSession> guard(
             session); // a socket of the user's has slots of the user's
     Transport &transport = *SessionPrivate::get(session)->transportAt(0);
     if (msgid && transport.connection() != nullptr) {
-        Detail::writeErrorAnswer(transport, *msgid, reason);
+        Detail::writeErrorAnswer(transport, *msgid,
+                                 Detail::packError(reason, m_settings.transport.format));
         transport.outputAdded();
     }
-    session->flushWithin(std::chrono::milliseconds(0)); // and does not wait when it is closed
+    if (!guard)
+        return;
+    session->setFlushed();
+    session->flushWithin(std::chrono::milliseconds(0)); // nobody waits for a stranger
     if (guard)
         onRefused(session);
 }

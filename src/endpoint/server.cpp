@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <MsgpackRpc/server.h>
 
+#include "base/limits_p.h"
+#include "base/threadcheck_p.h"
 #include "endpoint/acceptor_p.h"
 #include "transport/ownlistener_p.h"
 #include "transport/standardlistener_p.h"
@@ -12,7 +14,10 @@ namespace MsgpackRpc {
 class ServerPrivate
 {
 public:
-    explicit ServerPrivate(Server *server) : acceptor(server, dispatcher, settings) {}
+    explicit ServerPrivate(Server *server)
+        : dispatcher(server), acceptor(server, dispatcher, settings)
+    {
+    }
 
     ObjectDispatcher dispatcher;
     SessionSettings settings;
@@ -29,21 +34,29 @@ Server::~Server() = default;
 
 bool Server::listen(const QUrl &url)
 {
+    if (!isInThread(this, "Server::listen()"))
+        return false;
     return d->acceptor.listen(url);
 }
 
 bool Server::listen(QTcpServer *server)
 {
+    if (!isInThread(this, "Server::listen()"))
+        return false;
     return d->acceptor.listen(std::make_unique<OwnTcpListener>(server));
 }
 
 bool Server::listen(QLocalServer *server)
 {
+    if (!isInThread(this, "Server::listen()"))
+        return false;
     return d->acceptor.listen(std::make_unique<OwnLocalListener>(server));
 }
 
 bool Server::listenOnStandardStreams()
 {
+    if (!isInThread(this, "Server::listenOnStandardStreams()"))
+        return false;
     auto listener = std::make_unique<StandardListener>();
     connect(listener.get(), &StandardListener::ended, this, &Server::standardStreamsEnded);
     return d->acceptor.listen(std::move(listener));
@@ -51,31 +64,42 @@ bool Server::listenOnStandardStreams()
 
 QList<QUrl> Server::urls() const
 {
+    if (!isInThread(this, "Server::urls()"))
+        return {};
     return d->acceptor.urls();
 }
 
 void Server::close()
 {
-    d->acceptor.close();
+    if (isInThread(this, "Server::close()"))
+        d->acceptor.close();
 }
 
 Counters Server::counters() const
 {
+    if (!isInThread(this, "Server::counters()"))
+        return {};
     return d->acceptor.counters();
 }
 
 quint64 Server::datagramsDropped() const
 {
+    if (!isInThread(this, "Server::datagramsDropped()"))
+        return 0;
     return d->acceptor.datagramsDropped();
 }
 
 Error Server::error() const
 {
+    if (!isInThread(this, "Server::error()"))
+        return {};
     return d->acceptor.error();
 }
 
 QList<Session *> Server::sessions() const
 {
+    if (!isInThread(this, "Server::sessions()"))
+        return {};
     return d->acceptor.sessions();
 }
 
@@ -86,7 +110,7 @@ std::chrono::milliseconds Server::timeout() const
 
 void Server::setTimeout(std::chrono::milliseconds timeout)
 {
-    if (d->settings.timeout == timeout)
+    if (!isInThread(this, "Server::setTimeout()") || d->settings.timeout == timeout)
         return;
     d->settings.timeout = timeout;
     Q_EMIT timeoutChanged();
@@ -99,9 +123,9 @@ Limits Server::limits() const
 
 void Server::setLimits(const Limits &limits)
 {
-    if (d->settings.transport.limits == limits)
+    if (!isInThread(this, "Server::setLimits()") || d->settings.transport.limits == inRange(limits))
         return;
-    d->settings.transport.limits = limits;
+    d->settings.transport.limits = inRange(limits);
     d->acceptor.limitsChanged();
     Q_EMIT limitsChanged();
 }
@@ -113,7 +137,8 @@ TransportOption Server::acceptedOptions() const
 
 void Server::setAcceptedOptions(TransportOption options)
 {
-    if (d->settings.transport.accepted == options)
+    if (!isInThread(this, "Server::setAcceptedOptions()")
+        || d->settings.transport.accepted == options)
         return;
     d->settings.transport.accepted = options;
     Q_EMIT acceptedOptionsChanged();
@@ -126,7 +151,7 @@ WireFormat Server::wireFormat() const
 
 void Server::setWireFormat(WireFormat format)
 {
-    if (d->settings.transport.format == format)
+    if (!isInThread(this, "Server::setWireFormat()") || d->settings.transport.format == format)
         return;
     d->settings.transport.format = format;
     Q_EMIT wireFormatChanged();
@@ -139,6 +164,8 @@ std::chrono::seconds Server::keepAlive() const
 
 void Server::setKeepAlive(std::chrono::seconds time)
 {
+    if (!isInThread(this, "Server::setKeepAlive()"))
+        return;
     if (d->settings.transport.setKeepAlive(time))
         Q_EMIT keepAliveChanged();
 }
@@ -150,7 +177,8 @@ NotifierMode Server::notifierMode() const
 
 void Server::setNotifierMode(NotifierMode mode)
 {
-    if (d->settings.transport.notifierMode == mode)
+    if (!isInThread(this, "Server::setNotifierMode()")
+        || d->settings.transport.notifierMode == mode)
         return;
     d->settings.transport.notifierMode = mode;
     Q_EMIT notifierModeChanged();
@@ -163,7 +191,8 @@ LocalAccess Server::localAccess() const
 
 void Server::setLocalAccess(LocalAccess access)
 {
-    if (d->settings.transport.localAccess == access)
+    if (!isInThread(this, "Server::setLocalAccess()")
+        || d->settings.transport.localAccess == access)
         return;
     d->settings.transport.localAccess = access;
     Q_EMIT localAccessChanged();
@@ -177,11 +206,15 @@ QSslConfiguration Server::tlsConfiguration() const
 
 void Server::setTlsConfiguration(const QSslConfiguration &configuration)
 {
+    if (!isInThread(this, "Server::setTlsConfiguration()"))
+        return;
     d->settings.transport.tls = std::make_shared<const QSslConfiguration>(configuration);
 }
 
 void Server::setToken(const QByteArray &token)
 {
+    if (!isInThread(this, "Server::setToken()"))
+        return;
     d->acceptor.doorkeeper().setToken(token);
 }
 
@@ -192,6 +225,8 @@ bool Server::hasToken() const
 
 void Server::setAuthenticator(Authenticator authenticator, Credentials credentials)
 {
+    if (!isInThread(this, "Server::setAuthenticator()"))
+        return;
     d->acceptor.doorkeeper().setAuthenticator(std::move(authenticator),
                                               credentials == TokenCredentials);
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "endpoint/sessionpool_p.h"
 
+#include "base/limits_p.h"
+#include "base/threadcheck_p.h"
 #include "session/session_p.h"
+#include "transport/connector_p.h"
 
 #include <QtCore/QPointer>
 #include <QtNetwork/QSslConfiguration>
@@ -10,6 +13,9 @@ namespace MsgpackRpc {
 
 QUrl SessionPoolPrivate::keyOf(const QUrl &url)
 {
+    // Its calls are to say what is wrong with it.
+    if (!Connector::check(url).isEmpty())
+        return url;
     QUrl key;
     key.setScheme(url.scheme());
     if (url.host().isEmpty()) {
@@ -74,6 +80,8 @@ SessionPool::~SessionPool()
 
 Session *SessionPool::session(const QUrl &url)
 {
+    if (!isInThread(this, "SessionPool::session()"))
+        return d->nobodys;
     const QUrl key = SessionPoolPrivate::keyOf(url);
     Session *session = d->find(key);
     if (session == nullptr)
@@ -99,11 +107,15 @@ Session *SessionPool::session(const QString &host, quint16 port)
 
 QList<Session *> SessionPool::sessions() const
 {
+    if (!isInThread(this, "SessionPool::sessions()"))
+        return {};
     return d->sessions.values();
 }
 
 void SessionPool::close()
 {
+    if (!isInThread(this, "SessionPool::close()"))
+        return;
     // Who hears of one end may delete another, or the pool.
     QList<QPointer<Session>> all;
     for (Session *session : std::as_const(d->sessions))
@@ -121,7 +133,7 @@ std::chrono::milliseconds SessionPool::timeout() const
 
 void SessionPool::setTimeout(std::chrono::milliseconds timeout)
 {
-    if (d->settings.timeout == timeout)
+    if (!isInThread(this, "SessionPool::setTimeout()") || d->settings.timeout == timeout)
         return;
     d->settings.timeout = timeout;
     Q_EMIT timeoutChanged();
@@ -134,7 +146,8 @@ std::chrono::milliseconds SessionPool::connectTimeout() const
 
 void SessionPool::setConnectTimeout(std::chrono::milliseconds timeout)
 {
-    if (d->settings.transport.connectTimeout == timeout)
+    if (!isInThread(this, "SessionPool::setConnectTimeout()")
+        || d->settings.transport.connectTimeout == timeout)
         return;
     d->settings.transport.connectTimeout = timeout;
     Q_EMIT connectTimeoutChanged();
@@ -147,9 +160,10 @@ Limits SessionPool::limits() const
 
 void SessionPool::setLimits(const Limits &limits)
 {
-    if (d->settings.transport.limits == limits)
+    if (!isInThread(this, "SessionPool::setLimits()")
+        || d->settings.transport.limits == inRange(limits))
         return;
-    d->settings.transport.limits = limits;
+    d->settings.transport.limits = inRange(limits);
     Q_EMIT limitsChanged();
 }
 
@@ -160,7 +174,7 @@ TransportOption SessionPool::transportOption() const
 
 void SessionPool::setTransportOption(TransportOption option)
 {
-    if (d->settings.option == option)
+    if (!isInThread(this, "SessionPool::setTransportOption()") || d->settings.option == option)
         return;
     d->settings.option = option;
     Q_EMIT transportOptionChanged();
@@ -173,7 +187,8 @@ TransportOption SessionPool::acceptedOptions() const
 
 void SessionPool::setAcceptedOptions(TransportOption options)
 {
-    if (d->settings.transport.accepted == options)
+    if (!isInThread(this, "SessionPool::setAcceptedOptions()")
+        || d->settings.transport.accepted == options)
         return;
     d->settings.transport.accepted = options;
     Q_EMIT acceptedOptionsChanged();
@@ -186,7 +201,7 @@ WireFormat SessionPool::wireFormat() const
 
 void SessionPool::setWireFormat(WireFormat format)
 {
-    if (d->settings.transport.format == format)
+    if (!isInThread(this, "SessionPool::setWireFormat()") || d->settings.transport.format == format)
         return;
     d->settings.transport.format = format;
     Q_EMIT wireFormatChanged();
@@ -199,7 +214,8 @@ Reconnect SessionPool::reconnect() const
 
 void SessionPool::setReconnect(const Reconnect &reconnect)
 {
-    if (d->settings.transport.reconnect == reconnect)
+    if (!isInThread(this, "SessionPool::setReconnect()")
+        || d->settings.transport.reconnect == reconnect)
         return;
     d->settings.transport.reconnect = reconnect;
     Q_EMIT reconnectChanged();
@@ -212,6 +228,8 @@ std::chrono::seconds SessionPool::keepAlive() const
 
 void SessionPool::setKeepAlive(std::chrono::seconds time)
 {
+    if (!isInThread(this, "SessionPool::setKeepAlive()"))
+        return;
     if (d->settings.transport.setKeepAlive(time))
         Q_EMIT keepAliveChanged();
 }
@@ -224,11 +242,15 @@ QSslConfiguration SessionPool::tlsConfiguration() const
 
 void SessionPool::setTlsConfiguration(const QSslConfiguration &configuration)
 {
+    if (!isInThread(this, "SessionPool::setTlsConfiguration()"))
+        return;
     d->settings.transport.tls = std::make_shared<const QSslConfiguration>(configuration);
 }
 
 void SessionPool::setToken(const QByteArray &token)
 {
+    if (!isInThread(this, "SessionPool::setToken()"))
+        return;
     d->settings.transport.token = token;
 }
 

@@ -16,7 +16,10 @@ namespace MsgpackRpc {
 class SessionPoolPrivate
 {
 public:
-    explicit SessionPoolPrivate(SessionPool *pool) : q(pool) {}
+    explicit SessionPoolPrivate(SessionPool *pool)
+        : q(pool), dispatcher(pool), nobodys(new Session(pool))
+    {
+    }
 
     static SessionPoolPrivate *get(SessionPool *pool) { return pool->d.get(); }
     /// The one form of URLs that reach the same peer: the literal address without other spellings of it, the host name
@@ -33,6 +36,8 @@ public:
 
     SessionPool *q;
     ObjectDispatcher dispatcher;
+    /// What other threads get instead of a session: it refuses whatever they do.
+    Session *nobodys;
     SessionSettings settings;
     QHash<QUrl, Session *> sessions;
     /// Called when the user has asked for a session.

@@ -53,15 +53,16 @@ public:
         const Connection *const connection =
                 SessionPrivate::get(this)->transportAt(0)->connection();
         return requestsInWork() > 0 || pendingCalls() > 0
+               || SessionPrivate::get(this)->hasWorkElsewhere()
                || (connection != nullptr && connection->isBusy());
     }
-    /// Waits for at most \a time until everything is sent, and not again when it is closed. Runs no event loop.
+    /// Waits for at most \a time until everything is sent. Runs no event loop.
     void flushWithin(std::chrono::milliseconds time)
     {
-        SessionPrivate *const session = SessionPrivate::get(this);
-        session->settings.limits.closeTime = std::chrono::milliseconds(0);
-        session->flushAndWait(time);
+        SessionPrivate::get(this)->flushAndWait(time);
     }
+    /// It is flushed before it is closed: that does not wait.
+    void setFlushed() { SessionPrivate::get(this)->wasFlushed = true; }
 
 private:
     std::function<void()> m_onGone;

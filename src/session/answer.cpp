@@ -36,40 +36,46 @@ void writeAnswerHeader(Writer &writer, quint32 msgid, bool succeeded)
     writer.append(header, size_t(end - header));
 }
 
+Writer packError(const QVariant &error, WireFormat format)
+{
+    Writer writer(format);
+    writeValues(writer, error);
+    if (!writer.hasFailed())
+        return writer;
+    Writer instead(format);
+    instead.writeString(
+            QStringView(QStringLiteral("an error that cannot be sent: %1").arg(writer.failure())));
+    return instead;
+}
+
 namespace {
 
-void beginErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error)
+void beginErrorAnswer(OutputQueue &queue, quint32 msgid, const Writer &error)
 {
     Writer &writer = queue.begin();
     writeAnswerHeader(writer, msgid, false);
-    const qsizetype before = writer.size();
-    Codec<QVariant>::write(writer, error);
-    if (writer.hasFailed()) {
-        const QString why = writer.failure();
-        writer.truncate(before);
-        writer.clearFailure();
-        writer.writeString(
-                QStringView(QStringLiteral("an error that cannot be sent: %1").arg(why)));
-    }
+    writer.writeAll(error);
     writer.writeNil();
 }
 
 } // namespace
 
-void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error)
+void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const Writer &error)
 {
     beginErrorAnswer(queue, msgid, error);
     queue.commit(true);
 }
 
-void writeErrorAnswer(Transport &transport, quint32 msgid, const QVariant &error)
+void writeErrorAnswer(Transport &transport, quint32 msgid, const Writer &error)
 {
     OutputQueue &queue = transport.queue();
     beginErrorAnswer(queue, msgid, error);
     const QString problem = transport.sizeProblem();
     if (Q_UNLIKELY(!problem.isEmpty())) {
         queue.rollback();
-        beginErrorAnswer(queue, msgid, QStringLiteral("the error cannot be sent: %1").arg(problem));
+        beginErrorAnswer(queue, msgid,
+                         packError(QStringLiteral("the error cannot be sent: %1").arg(problem),
+                                   error.format()));
     }
     queue.commit(true);
 }

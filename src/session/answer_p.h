@@ -15,10 +15,12 @@ namespace MsgpackRpc::Detail {
 char *packMsgid(char *to, quint32 number) noexcept;
 /// Writes `[1, msgid, nil,` or, for errors, `[1, msgid,`.
 void writeAnswerHeader(Writer &writer, quint32 msgid, bool succeeded);
-/// Queues `[1, msgid, error, nil]`; an error value that cannot be sent is described instead.
-void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const QVariant &error);
+/// \a error as it is sent; one that cannot be sent is described instead.
+Writer packError(const QVariant &error, WireFormat format);
+/// Queues `[1, msgid, error, nil]`, where \a error comes from packError().
+void writeErrorAnswer(OutputQueue &queue, quint32 msgid, const Writer &error);
 /// The same over \a transport, where an error value that does not fit into a datagram is described, too.
-void writeErrorAnswer(Transport &transport, quint32 msgid, const QVariant &error);
+void writeErrorAnswer(Transport &transport, quint32 msgid, const Writer &error);
 /// True if the answer that is being written for \a transport can be sent.
 inline bool isSendable(const Transport &transport, const Limits &limits)
 {

@@ -8,12 +8,21 @@
 
 namespace MsgpackRpc::Detail {
 
+namespace {
+
+// A conversion that calls with what it converts would go on until the stack is used up.
+constexpr int MostOpen = 100;
+
+} // namespace
+
 CallBuilder::CallBuilder(const CallTarget &target, const MethodName &method, Kind kind)
     : m_kind(kind)
 {
     if (Q_UNLIKELY(!check(target, method)))
         return;
-    m_session->isBuilding = true;
+    // A call in a conversion of another, which has the next msgid but will be entered later.
+    if (Q_UNLIKELY(m_session->openMessages++ > 0))
+        m_session->calls.skipId();
     m_writer = &m_transport->queue().begin();
     writeHeader(method, target.prefix);
 }
@@ -32,15 +41,14 @@ bool CallBuilder::check(const CallTarget &target, const MethodName &method)
         return false;
     }
     m_session = session;
-    if (session->isShutDown || session->state == Session::Closed) {
-        refuse(Error(Error::NotConnectable,
-                     QStringLiteral("the session is closed and cannot connect again")));
+    if (session->isOver()) {
+        refuseClosed();
         return false;
     }
-    if (session->isBuilding) {
+    if (Q_UNLIKELY(session->openMessages >= MostOpen)) {
         refuse(Error(Error::InvalidArguments,
-                     QStringLiteral(
-                             "a call was made while the arguments of another were being packed")));
+                     QStringLiteral("more than %1 calls, each in a conversion of another")
+                             .arg(MostOpen)));
         return false;
     }
     const Limits &limits = session->settings.limits;
@@ -102,7 +110,7 @@ CallBuilder::~CallBuilder()
     if (m_writer == nullptr)
         return;
     m_transport->queue().rollback();
-    m_session->isBuilding = false;
+    m_session->messageEnded();
 }
 
 void CallBuilder::refuse(Error error)
@@ -110,22 +118,31 @@ void CallBuilder::refuse(Error error)
     m_error = std::move(error);
 }
 
-// Whether what was packed can be queued.
+void CallBuilder::refuseClosed()
+{
+    refuse(Error(Error::NotConnectable,
+                 QStringLiteral("the session is closed and cannot connect again")));
+}
+
+// Whether what was packed can be queued. A conversion may have closed or deleted the session.
 bool CallBuilder::isComplete()
 {
     if (Q_UNLIKELY(m_writer == nullptr))
         return false;
     const OutputQueue &queue = m_transport->queue();
     const Limits &limits = m_session->settings.limits;
-    if (Q_UNLIKELY(m_writer->hasFailed()))
+    const qsizetype size = queue.openSize();
+    if (Q_UNLIKELY(m_session->isOver()))
+        refuseClosed();
+    else if (Q_UNLIKELY(m_writer->hasFailed()))
         refuse(Error(Error::InvalidArguments,
                      QStringLiteral("the arguments: %1").arg(m_writer->failure())));
-    else if (Q_UNLIKELY(queue.openSize() > limits.messageBytes))
+    else if (Q_UNLIKELY(size > limits.messageBytes))
         refuse(Error(Error::LimitExceeded,
                      QStringLiteral("a message of %1 bytes, and at most %2 are allowed")
-                             .arg(queue.openSize())
+                             .arg(size)
                              .arg(limits.messageBytes)));
-    else if (Q_UNLIKELY(queue.size() + queue.openSize() > limits.queuedBytes))
+    else if (Q_UNLIKELY(queue.size() + size > limits.queuedBytes))
         refuse(Error(Error::LimitExceeded,
                      QStringLiteral("more than %1 bytes would wait to be sent")
                              .arg(limits.queuedBytes)));
@@ -146,7 +163,7 @@ void CallBuilder::finish(CallState *state)
     }
     const quint64 sequence = m_transport->queue().commit();
     m_writer = nullptr;
-    m_session->isBuilding = false;
+    --m_session->openMessages;
     m_session->enter(state, m_msgid, m_timeout, *m_transport, sequence);
     m_session->outputGrown(*m_transport);
     m_transport->outputAdded();
@@ -158,12 +175,13 @@ bool CallBuilder::finishNotification()
         if (m_session != nullptr)
             m_session->dropped(1, m_error);
         else
-            qCWarning(lcSession).noquote() << "a notification was dropped:" << m_error.message();
+            qCWarning(lcSession).noquote()
+                    << "a notification was dropped:" << loggable(m_error.message());
         return false;
     }
     m_transport->queue().commit();
     m_writer = nullptr;
-    m_session->isBuilding = false;
+    --m_session->openMessages;
     ++m_session->counters.notificationsMade;
     m_session->outputGrown(*m_transport);
     m_transport->outputAdded();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <MsgpackRpc/calllisteners.h>
+#include <MsgpackRpc/codec.h>
 
 #include "base/currentthread_p.h"
 #include "base/logging_p.h"
@@ -55,7 +56,7 @@ Error callbackError(std::exception_ptr exception)
     } catch (...) { // what it was stays unknown
     }
     if (isToBeLogged())
-        qCWarning(lcCall).noquote() << "a callback threw:" << what;
+        qCWarning(lcCall).noquote() << "a callback threw:" << loggable(what);
     return error ? error
                  : Error(Error::InvalidResult, QStringLiteral("a callback threw: %1").arg(what));
 }
@@ -71,7 +72,8 @@ CallState::~CallState()
     const std::unique_ptr<Error> error(m_link.error);
     // Who cancels knows; every other failure is told to somebody, if only to the log.
     if (!m_isHandled && error->code() != Error::Canceled && isToBeLogged())
-        qCWarning(lcCall).noquote() << "a call failed and nobody handles it:" << error->message();
+        qCWarning(lcCall).noquote()
+                << "a call failed and nobody handles it:" << loggable(error->message());
 }
 
 void CallState::cancel()
@@ -119,7 +121,19 @@ void CallState::addListener(CallListener *listener)
 
 void CallState::finishWithResult(Reader &reader)
 {
-    if (Q_LIKELY(decode(reader)))
+    // Whoever has started it does not know it any more: a conversion of the user's may cancel it, or end the session.
+    m_link.owner = nullptr;
+    bool isDecoded = false;
+    try {
+        isDecoded = decode(reader);
+    } catch (...) {
+        return finishWithError(
+                Error(Error::InvalidResult, QStringLiteral("the result: %1").arg(thrownText())),
+                Now);
+    }
+    if (Q_UNLIKELY(isFinished()))
+        return;
+    if (Q_LIKELY(isDecoded))
         finish(Succeeded, Now);
     else
         finishWithError(

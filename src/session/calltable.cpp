@@ -38,11 +38,28 @@ quint32 CallTable::nextId()
     return m_next;
 }
 
+void CallTable::skipId() noexcept
+{
+    m_next = after(m_next);
+}
+
+// Calls that were begun later were entered before, and one has its slot: its id is another, and differs in some bit.
+void CallTable::insertLate(quint32 id, Detail::CallState *state)
+{
+    while (m_slots[id & m_mask] != nullptr)
+        resize(m_slots.size() * 2);
+    insert(id, state);
+}
+
 void CallTable::insert(quint32 id, Detail::CallState *state)
 {
+    Detail::CallState *&slot = m_slots[id & m_mask];
+    if (Q_UNLIKELY(slot != nullptr))
+        return insertLate(id, state);
     state->ref();
-    m_slots[id & m_mask] = state;
-    m_next = after(id);
+    slot = state;
+    if (Q_LIKELY(m_next == id)) // not after skipId()
+        m_next = after(id);
     ++m_size;
 }
 

@@ -21,6 +21,8 @@ public:
     quint32 nextId();
     /// Sets the next id, from 0 to 2^31-1.
     void setNextId(quint32 id) noexcept { m_next = id; }
+    /// Leaves out the id that nextId() has given to a call that is entered later than others.
+    void skipId() noexcept;
     /// Enters \a state under \a id, which nextId() has given.
     void insert(quint32 id, Detail::CallState *state);
     /// The call with \a id; null if there is none.
@@ -54,6 +56,7 @@ public:
 
 private:
     void resize(size_t capacity);
+    void insertLate(quint32 id, Detail::CallState *state);
 
     std::vector<Detail::CallState *> m_slots; // a power of two
     quint32 m_mask = 0;

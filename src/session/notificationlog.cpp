@@ -9,8 +9,9 @@ void NotificationLog::failed(const QString &method, const QString &why) const
 {
     if (rate && rate->decide(lcDispatch()) != LogRate::Write)
         return;
-    const QString from = peer.isEmpty() ? QString() : QLatin1String(" from ") + peer;
-    qCWarning(lcDispatch).noquote() << "a notification of" << method + from << "failed:" << why;
+    const QString from = peer.isEmpty() ? QString() : QLatin1String(" from ") + loggable(peer);
+    qCWarning(lcDispatch).noquote()
+            << "a notification of" << loggable(method) + from << "failed:" << loggable(why);
 }
 
 } // namespace MsgpackRpc::Detail

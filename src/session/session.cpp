@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <MsgpackRpc/session.h>
 
+#include "base/limits_p.h"
 #include "session/session_p.h"
 #include "transport/deviceconnector_p.h"
 
@@ -43,6 +44,8 @@ QUrl Session::url() const
 
 void Session::setUrl(const QUrl &url)
 {
+    if (!d->checkThread("Session::setUrl()"))
+        return;
     const bool isSame = d->settings.url == url;
     if (isSame && !d->settings.connector)
         return;
@@ -54,7 +57,7 @@ void Session::setUrl(const QUrl &url)
 
 bool Session::setDevice(QIODevice *device)
 {
-    if (d->isPassive || !d->checkThread())
+    if (!d->checkThread("Session::setDevice()") || d->isPassive)
         return false;
     const QPointer<QIODevice> guard(device);
     const QPointer<Session> self(this);
@@ -72,7 +75,7 @@ void Session::open()
 
 void Session::close()
 {
-    if (d->checkThread())
+    if (d->checkThread("Session::close()"))
         d->close(Error(Error::Canceled, QStringLiteral("the session was closed")));
 }
 
@@ -88,7 +91,7 @@ std::chrono::milliseconds Session::timeout() const
 
 void Session::setTimeout(std::chrono::milliseconds timeout)
 {
-    if (d->timeout == timeout)
+    if (!d->checkThread("Session::setTimeout()") || d->timeout == timeout)
         return;
     d->timeout = timeout;
     Q_EMIT timeoutChanged();
@@ -101,7 +104,7 @@ std::chrono::milliseconds Session::connectTimeout() const
 
 void Session::setConnectTimeout(std::chrono::milliseconds timeout)
 {
-    if (d->settings.connectTimeout == timeout)
+    if (!d->checkThread("Session::setConnectTimeout()") || d->settings.connectTimeout == timeout)
         return;
     d->settings.connectTimeout = timeout;
     Q_EMIT connectTimeoutChanged();
@@ -114,9 +117,9 @@ Limits Session::limits() const
 
 void Session::setLimits(const Limits &limits)
 {
-    if (d->settings.limits == limits)
+    if (!d->checkThread("Session::setLimits()") || d->settings.limits == inRange(limits))
         return;
-    d->settings.limits = limits;
+    d->settings.limits = inRange(limits);
     d->limitsChanged();
     Q_EMIT limitsChanged();
 }
@@ -128,7 +131,7 @@ TransportOption Session::transportOption() const
 
 void Session::setTransportOption(TransportOption option)
 {
-    if (d->option == option)
+    if (!d->checkThread("Session::setTransportOption()") || d->option == option)
         return;
     d->option = option;
     Q_EMIT transportOptionChanged();
@@ -141,7 +144,7 @@ TransportOption Session::acceptedOptions() const
 
 void Session::setAcceptedOptions(TransportOption options)
 {
-    if (d->settings.accepted == options)
+    if (!d->checkThread("Session::setAcceptedOptions()") || d->settings.accepted == options)
         return;
     d->settings.accepted = options;
     Q_EMIT acceptedOptionsChanged();
@@ -154,7 +157,7 @@ WireFormat Session::wireFormat() const
 
 void Session::setWireFormat(WireFormat format)
 {
-    if (d->settings.format == format)
+    if (!d->checkThread("Session::setWireFormat()") || d->settings.format == format)
         return;
     d->setFormat(format);
     Q_EMIT wireFormatChanged();
@@ -167,7 +170,7 @@ Reconnect Session::reconnect() const
 
 void Session::setReconnect(const Reconnect &reconnect)
 {
-    if (d->settings.reconnect == reconnect)
+    if (!d->checkThread("Session::setReconnect()") || d->settings.reconnect == reconnect)
         return;
     d->settings.reconnect = reconnect;
     Q_EMIT reconnectChanged();
@@ -180,6 +183,8 @@ std::chrono::seconds Session::keepAlive() const
 
 void Session::setKeepAlive(std::chrono::seconds time)
 {
+    if (!d->checkThread("Session::setKeepAlive()"))
+        return;
     if (d->settings.setKeepAlive(time))
         Q_EMIT keepAliveChanged();
 }
@@ -191,7 +196,7 @@ NotifierMode Session::notifierMode() const
 
 void Session::setNotifierMode(NotifierMode mode)
 {
-    if (d->settings.notifierMode == mode)
+    if (!d->checkThread("Session::setNotifierMode()") || d->settings.notifierMode == mode)
         return;
     d->settings.notifierMode = mode;
     Q_EMIT notifierModeChanged();
@@ -204,11 +209,15 @@ QSslConfiguration Session::tlsConfiguration() const
 
 void Session::setTlsConfiguration(const QSslConfiguration &configuration)
 {
+    if (!d->checkThread("Session::setTlsConfiguration()"))
+        return;
     d->settings.tls = std::make_shared<const QSslConfiguration>(configuration);
 }
 
 void Session::setToken(const QByteArray &token)
 {
+    if (!d->checkThread("Session::setToken()"))
+        return;
     d->settings.token = token;
 }
 
@@ -224,11 +233,15 @@ Dispatcher *Session::dispatcher() const
 
 void Session::setDispatcher(Dispatcher *dispatcher)
 {
+    if (!d->checkThread("Session::setDispatcher()"))
+        return;
     d->setDispatcher(dispatcher);
 }
 
 SessionHandle Session::handle() const
 {
+    if (!d->checkThread("Session::handle()"))
+        return {};
     return SessionHandle(d->anchor());
 }
 
@@ -239,19 +252,23 @@ std::optional<Address> Session::address() const
 
 std::optional<Address> Session::peerAddress() const
 {
+    if (!d->checkThread("Session::peerAddress()"))
+        return {};
     return d->state == Connected ? d->lastPeer : std::nullopt;
 }
 
 QSslCertificate Session::peerCertificate() const
 {
-    const Transport *const transport = d->transportAt(d->isPassive ? 0 : d->option.flags());
-    return transport != nullptr && transport->connection() != nullptr
-                   ? transport->connection()->peerCertificate()
-                   : QSslCertificate();
+    if (!d->checkThread("Session::peerCertificate()"))
+        return QSslCertificate();
+    const Connection *const connection = d->connection();
+    return connection != nullptr ? connection->peerCertificate() : QSslCertificate();
 }
 
 QString Session::peerName() const
 {
+    if (!d->checkThread("Session::peerName()"))
+        return {};
     return d->lastPeerName.isEmpty() ? d->settings.target() : d->lastPeerName;
 }
 
@@ -272,23 +289,31 @@ bool Session::isCongested() const
 
 qsizetype Session::bytesToWrite() const
 {
+    if (!d->checkThread("Session::bytesToWrite()"))
+        return 0;
     return d->bytesToWrite();
 }
 
 quint64 Session::datagramsDropped() const
 {
+    if (!d->checkThread("Session::datagramsDropped()"))
+        return 0;
     return d->datagramsDropped();
 }
 
 Counters Session::counters() const
 {
+    if (!d->checkThread("Session::counters()"))
+        return {};
     return d->counted();
 }
 
 void Session::setNextMsgid(quint32 msgid)
 {
+    if (!d->checkThread("Session::setNextMsgid()"))
+        return;
     d->isMsgidSet = true;
-    d->calls.setNextId(msgid);
+    d->setNextId(msgid);
 }
 
 } // namespace MsgpackRpc

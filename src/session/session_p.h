@@ -2,8 +2,10 @@
 #pragma once
 
 #include "base/clock_p.h"
+#include "base/threadcheck_p.h"
 #include "session/calltable_p.h"
 #include "session/responder_p.h"
+#include "session/workelsewhere_p.h"
 #include "transport/transport_p.h"
 
 #include <MsgpackRpc/counters.h>
@@ -82,7 +84,9 @@ protected:
     Q_DISABLE_COPY_MOVE(SessionGate)
 };
 
-/// What a session is made of. Everything runs in the session's thread.
+/// What a session is made of. Everything runs in the session's thread. sessionprivate.cpp has how it begins and ends and what
+/// it has, sessioncalls.cpp the calls that it makes, sessionreceive.cpp what its peer sends, sessionreading.cpp
+/// when that is read, and sessionstate.cpp what its connections tell.
 class SessionPrivate final : public TransportOwner, public Detail::CallOwner
 {
 public:
@@ -95,15 +99,15 @@ public:
     static SessionPrivate *get(const Session *session) { return session->d.get(); }
 
     /// Marks that a function is running in which slots of a device that is the user's may run and delete the session:
-    /// until the outermost has returned, this lives.
+    /// until the outermost has returned, this lives. So it does while a call is being packed.
     class Running
     {
     public:
         explicit Running(SessionPrivate *session) : m_session(session) { ++session->m_running; }
         ~Running()
         {
-            if (--m_session->m_running == 0 && m_session->m_isOrphan)
-                delete m_session;
+            --m_session->m_running;
+            m_session->deleteIfOrphan();
         }
 
     private:
@@ -120,7 +124,10 @@ public:
 
     // Calls
     Transport *transport(TransportOption option);
+    /// True in the session's thread. Calls in another are refused, with a warning once.
     bool checkThread();
+    /// The same for everything else, with a warning that names \a function.
+    bool checkThread(const char *function) const { return isInThread(q, function); }
     void setFormat(WireFormat format);
     void setDispatcher(Dispatcher *wanted)
     {
@@ -134,6 +141,8 @@ public:
     quint64 datagramsDropped() const;
     /// What the session and its connections have done.
     Counters counted() const;
+    /// Tells the user why the session has ended, once. Slots may delete it.
+    void tellEndError();
     /// Adds that to what those that have ended have done, once.
     void settle();
     /// Counts \a count calls that have ended with \a error.
@@ -168,16 +177,35 @@ public:
     /// To be called when the limits are others.
     void limitsChanged();
 
+    /// One of openMessages was taken back: this may be deleted.
+    void messageEnded();
+    /// True once nothing can be sent any more, over any connection.
+    bool isOver() const noexcept { return isShutDown || state == Session::Closed; }
+    /// Sets the next msgid, unless that of a call that is being packed would come again.
+    void setNextId(quint32 id) noexcept
+    {
+        if (openMessages == 0)
+            calls.setNextId(id);
+    }
+
     // Answers
     bool canAnswer(const Transport *transport, quint32 generation) const;
     Transport *transportAt(quint8 index) const { return m_transports[index].get(); }
+    /// The connection with the session's own option, or else another that there is; null if there is none.
+    const Connection *connection() const;
     static quint8 indexOf(const Transport &transport) noexcept
     {
         return transport.option().flags();
     }
     void answerAdded(Transport &transport);
     void workBegun(quint64 id, const std::shared_ptr<SessionResponder> &responder);
-    void workEnded(quint64 id, quint8 transportIndex);
+    void workEnded(quint64 id);
+    /// A notification is handed to another thread: it is work until what this returns is destroyed.
+    std::shared_ptr<void> workBegunElsewhere(Transport &transport);
+    /// True while notifications wait in other threads.
+    bool hasWorkElsewhere() const { return m_workElsewhere && m_workElsewhere->count() > 0; }
+    /// Reads on where nothing is in the way any more.
+    void resumeReading();
     int requestsInWork() const { return int(m_work.size()); }
     quint64 nextWorkId() { return ++m_lastWorkId; }
     /// Whose calls the peer makes: those of the session that this one is bound to, or its own.
@@ -199,15 +227,18 @@ public:
     Dispatcher *dispatcher;
     CallTable calls;
     bool isPassive = false;
-    bool isBuilding = false; // a message is being packed
+    int openMessages = 0; // calls that are being packed: conversions of the user's may do anything
     bool isCongested = false;
     bool isShutDown = false;
+    bool wasFlushed = false; // as far as is waited for: close() does not wait again
     bool isMsgidSet = false; // by setNextMsgid()
     SessionGate *gate = nullptr; // of an accepted session, until its peer is let in
     SessionBinder *binder = nullptr; // of an accepted session, until its first message
     Counters counters; // without what connections and queues count
     /// Of a server: what its sessions that have ended have done; null when this one was added.
     std::shared_ptr<Counters> ended;
+    /// Why an accepted session has ended, until tellEndError().
+    std::optional<Error> endError;
     /// Told once, from the event loop, that an accepted session has ended.
     std::function<void(const Error &)> onClosed;
     std::optional<Address> lastPeer;
@@ -217,9 +248,16 @@ private:
     bool bind(Transport &transport, const Message &message);
     void responseReceived(Transport &transport, Message &message);
     void callReceived(Transport &transport, Message &message);
+    void deleteIfOrphan()
+    {
+        if (Q_UNLIKELY(m_isOrphan) && m_running == 0 && openMessages == 0)
+            delete this;
+    }
     void setState(Session::State next);
+    Session::State stateOfTransports() const;
     void tellClosed(const Error &why);
     std::vector<CallTable::Call> takeCalls(const Error &why);
+    static void endCalls(const std::vector<CallTable::Call> &calls, const Error &error);
     void dropTransports();
     void emitLater(std::function<void()> emitter);
     void setCongested(bool isNow);
@@ -230,6 +268,11 @@ private:
     std::vector<std::shared_ptr<SessionResponder>> takeWork(const Transport *transport);
     void updateReading(Transport &transport);
     bool hasEnoughWork() const;
+    bool leavesAnswers(const Transport &transport) const;
+    bool isHeldForWork(quint8 index);
+    void holdForWork(Transport &transport);
+    void watchStandstill();
+    void onStandstill();
 
     // One for each option, indexed by its flags.
     std::array<std::unique_ptr<Transport>, 4> m_transports;
@@ -242,6 +285,16 @@ private:
     std::unordered_map<quint64, std::weak_ptr<SessionResponder>>
             m_work; // requests that are answered later
     quint64 m_lastWorkId = 0;
+    std::shared_ptr<WorkElsewhere> m_workElsewhere; // made when there is some
+    std::array<bool, 4> m_isHeldForWork{}; // each transport: enough is in work, and came over it
+    struct Standstill
+    {
+        Timer timer;
+        // Of each transport:
+        std::array<quint64, 4> sent; // bytes, when it was looked at last
+        std::array<int, 4> looks; // at which it had taken nothing, since its peer leaves answers
+    };
+    std::unique_ptr<Standstill> m_standstill; // made when answers are left for the first time
     int m_running = 0; // see Running
     bool m_isOrphan = false; // its session is gone
 };

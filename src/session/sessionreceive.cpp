@@ -6,7 +6,7 @@
 #include "session/notificationlog_p.h"
 #include "session/sessionresponder_p.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace MsgpackRpc {
 
@@ -25,19 +25,17 @@ public:
     {
         if (!isOpen())
             return nullptr;
-        if (Q_UNLIKELY(m_transport->queue().isOpen())) {
-            m_aside = std::make_unique<OutputQueue>(m_session->settings.format);
-            return &m_aside->begin();
-        }
         Writer &writer = m_transport->queue().begin();
+        m_hasBegun = true;
         Detail::writeAnswerHeader(writer, msgid, true);
         return &writer;
     }
     void commitAnswer(quint32 msgid) override
     {
-        if (Q_UNLIKELY(m_aside != nullptr))
-            return commitAside(msgid);
+        m_hasBegun = false;
         OutputQueue &queue = m_transport->queue();
+        if (Q_UNLIKELY(!isOpen())) // any more: the next connection's peer has not asked
+            return queue.rollback();
         const Limits &limits = m_session->settings.limits;
         if (Q_UNLIKELY(!Detail::isSendable(*m_transport, limits))) {
             const QString problem = Detail::answerProblem(*m_transport, limits);
@@ -49,19 +47,19 @@ public:
     }
     void rollbackAnswer() override
     {
-        if (!std::exchange(m_aside, nullptr))
+        if (std::exchange(m_hasBegun, false))
             m_transport->queue().rollback();
     }
     void answerError(quint32 msgid, const QVariant &error) override
     {
         if (!isOpen())
             return;
-        if (Q_UNLIKELY(m_transport->queue().isOpen())) {
-            makeResponder(msgid).error(error); // which waits until the other message is packed
+        // Apart: a conversion of the value may end the session.
+        const Writer value = Detail::packError(error, m_session->settings.format);
+        if (!isOpen())
             return;
-        }
         ++m_session->counters.errorsAnswered;
-        Detail::writeErrorAnswer(*m_transport, msgid, error);
+        Detail::writeErrorAnswer(*m_transport, msgid, value);
         m_session->answerAdded(*m_transport);
     }
     Responder makeResponder(quint32 msgid) override
@@ -73,7 +71,21 @@ public:
     {
         return SessionHandle(SessionPrivate::get(m_session->caller())->anchor());
     }
+    std::shared_ptr<void> beginWork() override
+    {
+        return isOpen() ? m_session->workBegunElsewhere(*m_transport) : nullptr;
+    }
     bool isOpen() const override { return m_connection->isOpen(); }
+    // What was begun is taken back.
+    void dispatchThrew(IncomingCall &call, quint32 msgid, const QString &what)
+    {
+        const bool hasBegun = m_hasBegun;
+        rollbackAnswer();
+        if (hasBegun)
+            answerError(msgid, what);
+        else
+            call.fail(what);
+    }
     // The session may be gone, and the connection lives until it is not used any more.
     Detail::NotificationLog notificationLog() const override
     {
@@ -83,22 +95,10 @@ public:
     QSslCertificate peerCertificate() const override { return m_connection->peerCertificate(); }
 
 private:
-    // In the middle of another message, whose conversion runs an event loop. A responder waits until that is packed.
-    void commitAside(quint32 msgid)
-    {
-        const std::unique_ptr<OutputQueue> aside = std::move(m_aside);
-        if (aside->hasFailed())
-            return answerError(
-                    msgid, QStringLiteral("the result cannot be sent: %1").arg(aside->failure()));
-        aside->commit();
-        const QByteArray result = aside->take();
-        makeResponder(msgid).answer([&result](Writer &writer) { writer.writeRaw(result); });
-    }
-
     SessionPrivate *m_session;
     Transport *m_transport;
     Connection *m_connection;
-    std::unique_ptr<OutputQueue> m_aside; // an answer that is made while another message is
+    bool m_hasBegun = false; // an answer, which is in the queue
 };
 
 } // namespace
@@ -117,7 +117,7 @@ void SessionPrivate::messageReceived(Transport &transport, Message &message)
         return callReceived(transport, message);
     case Message::Session:
         // Of interest to a cluster only, as the first message, which bind() has seen.
-        qCDebug(lcSession).noquote() << "a SESSION message from" << lastPeerName;
+        qCDebug(lcSession).noquote() << "a SESSION message from" << loggable(lastPeerName);
         return;
     case Message::Option:
         break; // the connection's own
@@ -148,15 +148,16 @@ bool SessionPrivate::bind(Transport &transport, const Message &message)
 void SessionPrivate::responseReceived(Transport &transport, Message &message)
 {
     if (Q_UNLIKELY(message.fault == Message::Stray)) {
-        qCDebug(lcSession).noquote() << "ignoring a response from"
-                                     << lastPeerName + QLatin1Char(':') << message.faultText;
+        qCDebug(lcSession).noquote()
+                << "ignoring a response from" << loggable(lastPeerName) + QLatin1Char(':')
+                << loggable(message.faultText);
         return;
     }
     Detail::CallState *const waiting = calls.find(message.msgid);
     if (waiting == nullptr || waiting->transport != indexOf(transport)
         || !isWritten(*waiting, transport.queue().firstUnsent())) {
         qCDebug(lcSession).noquote() << "ignoring a response to nobody, msgid" << message.msgid
-                                     << "from" << lastPeerName;
+                                     << "from" << loggable(lastPeerName);
         return;
     }
     const CallTable::Call call = calls.take(message.msgid);
@@ -190,16 +191,21 @@ void SessionPrivate::callReceived(Transport &transport, Message &message)
         ++counters.badCalls;
         peerWarning(settings.log.get(), lcSession)
                 << "a bad" << (isNotification ? "notification" : "request") << "from"
-                << lastPeerName + QLatin1Char(':') << message.faultText;
+                << loggable(lastPeerName) + QLatin1Char(':') << loggable(message.faultText);
         if (!isNotification)
             call.fail(message.faultText);
         return;
     }
     // In a pause only what a peer has left that is gone is read: nobody waits for the answer.
-    if (!isNotification && Q_UNLIKELY(hasEnoughWork()) && transport.connection()->isReadingPaused())
+    if (!isNotification && Q_UNLIKELY(transport.connection()->isReadingPaused()) && hasEnoughWork())
         return;
-    dispatcher->dispatch(call);
-    // From here on this may be gone; the port knows.
+    // The session may be gone when the dispatcher returns, and so may the connection be; the port knows.
+    const Running running(this);
+    try {
+        dispatcher->dispatch(call);
+    } catch (...) { // a dispatcher of the user's
+        return port.dispatchThrew(call, message.msgid, Detail::thrownText());
+    }
     if (!isNotification && !call.isAnswered() && port.isOpen())
         call.fail(QStringLiteral("the method `%1' ended without an answer").arg(call.methodText()));
 }
@@ -212,7 +218,8 @@ bool SessionPrivate::canAnswer(const Transport *transport, quint32 generation) c
 
 void SessionPrivate::answerAdded(Transport &transport)
 {
-    if (Q_UNLIKELY(transport.queue().size() > settings.limits.queuedBytes)) {
+    if (Q_UNLIKELY(transport.queue().size() > settings.limits.queuedBytes)
+        && transport.queue().answerBytes() > settings.limits.queuedBytes) {
         transport.connection()->closeFor(
                 Error::LimitExceeded,
                 QStringLiteral("no answers: more than %1 bytes of them wait to be read")
@@ -226,7 +233,8 @@ void SessionPrivate::answerAdded(Transport &transport)
     if (transport.queue().size() <= backlog())
         return;
     outputGrown(transport);
-    updateReading(transport);
+    if (transport.connection() != nullptr && leavesAnswers(transport))
+        updateReading(transport);
 }
 
 void SessionPrivate::outputDrained(Transport &transport)
@@ -234,50 +242,6 @@ void SessionPrivate::outputDrained(Transport &transport)
     outputShrunk();
     if (Q_UNLIKELY(transport.connection()->isReadingPaused()))
         updateReading(transport);
-}
-
-// A peer that has many requests in work, or does not read its answers, waits.
-void SessionPrivate::updateReading(Transport &transport)
-{
-    Connection *const connection = transport.connection();
-    if (connection == nullptr)
-        return;
-    // It is read again below half: or each answer would change it.
-    const qsizetype allowed = connection->isReadingPaused() ? backlog() / 2 : backlog();
-    const bool pause = hasEnoughWork() || transport.queue().size() > allowed;
-    connection->setReadingPaused(pause);
-}
-
-void SessionPrivate::limitsChanged()
-{
-    updateCongestion();
-    for (const auto &transport : m_transports) {
-        if (transport)
-            updateReading(*transport);
-    }
-}
-
-// At least one: what is not read can't be ended.
-bool SessionPrivate::hasEnoughWork() const
-{
-    return m_work.size() >= size_t(std::max(settings.limits.requestsInWork, 1));
-}
-
-void SessionPrivate::workBegun(quint64 id, const std::shared_ptr<SessionResponder> &responder)
-{
-    m_work.emplace(id, responder);
-    if (hasEnoughWork())
-        updateReading(*transportAt(responder->transportIndex()));
-}
-
-void SessionPrivate::workEnded(quint64 id, quint8 transportIndex)
-{
-    if (m_work.erase(id) == 0)
-        return;
-    Transport *const transport = transportAt(transportIndex);
-    if (transport != nullptr && transport->connection() != nullptr
-        && transport->connection()->isReadingPaused())
-        updateReading(*transport);
 }
 
 // Those who work for callers that have come over \a transport, or over any if it is null. They are to be told.

@@ -37,13 +37,19 @@ bool SessionResponder::answer(const std::function<void(Writer &)> &write)
     OutputQueue queue(m_anchor->format());
     Writer &writer = queue.begin();
     Detail::writeAnswerHeader(writer, m_route.msgid, true);
-    write(writer);
+    try {
+        write(writer);
+    } catch (...) {
+        writer.fail(Detail::thrownText());
+    }
     const QString failure = writer.failure();
     m_route.isError = !failure.isNull();
     if (m_route.isError) {
         queue.rollback();
-        Detail::writeErrorAnswer(queue, m_route.msgid,
-                                 QStringLiteral("the result cannot be sent: %1").arg(failure));
+        Detail::writeErrorAnswer(
+                queue, m_route.msgid,
+                Detail::packError(QStringLiteral("the result cannot be sent: %1").arg(failure),
+                                  m_anchor->format()));
     } else {
         queue.commit();
     }
@@ -57,22 +63,18 @@ bool SessionResponder::fail(const QVariant &error)
         return false;
     m_route.isError = true;
     OutputQueue queue(m_anchor->format());
-    Detail::writeErrorAnswer(queue, m_route.msgid, Detail::sentError(error));
+    Detail::writeErrorAnswer(queue, m_route.msgid,
+                             Detail::packError(Detail::sentError(error), m_anchor->format()));
     send(queue.take());
     return true;
 }
 
-// In the session's own thread the answer is queued at once: later answers must not overtake it. Not while another
-// message is being packed, though, whose conversion has answered this.
+// In the session's own thread the answer is queued at once: later answers must not overtake it.
 void SessionResponder::send(const QByteArray &message)
 {
     if (Session *const session = m_anchor->local()) {
-        SessionPrivate *const local = SessionPrivate::get(session);
-        const Transport *const transport = local->transportAt(m_route.transport);
-        if (Q_LIKELY(transport == nullptr || !transport->queue().isOpen())) {
-            deliver(*local, m_route, message);
-            return;
-        }
+        deliver(*SessionPrivate::get(session), m_route, message);
+        return;
     }
     m_anchor->post([anchor = m_anchor, route = m_route, message] {
         if (Session *const session = anchor->local())
@@ -96,10 +98,11 @@ void SessionResponder::deliver(SessionPrivate &session, const Route &route,
             const QString problem = Detail::answerProblem(*transport, limits);
             queue.rollback();
             ++session.counters.errorsAnswered;
-            Detail::writeErrorAnswer(*transport, route.msgid, problem);
+            Detail::writeErrorAnswer(*transport, route.msgid,
+                                     Detail::packError(problem, session.settings.format));
         }
     }
-    session.workEnded(route.id, route.transport);
+    session.workEnded(route.id);
     if (isOpen)
         session.answerAdded(*transport); // may close the connection, and so end the session
 }

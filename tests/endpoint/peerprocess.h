@@ -10,10 +10,13 @@
 class PeerProcess
 {
 public:
-    explicit PeerProcess(const QString &url = QStringLiteral("tcp://127.0.0.1:0"))
+    /// Over `tls:`, \a identity is a file with certificate and key.
+    explicit PeerProcess(const QString &url = QStringLiteral("tcp://127.0.0.1:0"),
+                         const QString &identity = {})
     {
         m_process.setProcessChannelMode(QProcess::ForwardedErrorChannel);
-        m_process.start(QStringLiteral(TESTPEER), {url});
+        m_process.start(QStringLiteral(TESTPEER),
+                        identity.isEmpty() ? QStringList{url} : QStringList{url, identity});
         while (m_url.isEmpty() && m_process.waitForReadyRead(20'000)) {
             if (m_process.canReadLine())
                 m_url = QUrl(QString::fromUtf8(m_process.readLine()).section(u' ', 1).trimmed());
@@ -36,7 +39,7 @@ public:
     void kill()
     {
         m_process.kill();
-        m_process.waitForFinished(5'000);
+        m_process.waitForFinished(30'000);
     }
 
 private:

@@ -6,15 +6,17 @@
 #include <QtNetwork/QTcpSocket>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
-/// Stands between clients and a server: passes on and records what they say, and lets a test cut a connection or put
-/// bytes into it.
+/// Stands between clients and a server: passes on and records what they say, and lets a test cut a connection, put bytes
+/// into it, or change one.
 class Proxy : public QObject
 {
     Q_OBJECT
 
 public:
+    enum Direction { FromClient, FromServer };
     struct Connection
     {
         std::unique_ptr<QTcpSocket> client;
@@ -36,8 +38,16 @@ public:
     }
     /// In the order in which they came; the closed ones too.
     const std::vector<std::unique_ptr<Connection>> &connections() const { return m_connections; }
+    /// Changes a bit of the last byte of the next bytes that come that way.
+    void spoilNext(Direction direction) { m_spoils[direction] = true; }
 
 private:
+    QByteArray passing(Direction direction, QByteArray bytes)
+    {
+        if (!bytes.isEmpty() && std::exchange(m_spoils[direction], false))
+            bytes.back() = char(bytes.back() ^ 1);
+        return bytes;
+    }
     void accept()
     {
         m_connections.push_back(std::make_unique<Connection>());
@@ -47,12 +57,12 @@ private:
         QTcpSocket *const client = connection->client.get();
         QTcpSocket *const server = &connection->server;
         connect(client, &QTcpSocket::readyRead, this, [=] {
-            const QByteArray bytes = client->readAll();
+            const QByteArray bytes = passing(FromClient, client->readAll());
             connection->fromClient += bytes;
             server->write(bytes);
         });
         connect(server, &QTcpSocket::readyRead, this, [=] {
-            const QByteArray bytes = server->readAll();
+            const QByteArray bytes = passing(FromServer, server->readAll());
             connection->fromServer += bytes;
             client->write(bytes);
         });
@@ -64,4 +74,5 @@ private:
     QUrl m_server;
     QTcpServer m_listener;
     std::vector<std::unique_ptr<Connection>> m_connections;
+    bool m_spoils[2] = {false, false};
 };

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A server in a process of its own, for tests that kill it. Usage: testpeer URL; prints `listening URL`.
+// A server in a process of its own, for tests that kill it. Usage: testpeer URL [IDENTITY]; prints `listening URL`. IDENTITY is a
+// file with certificate and key.
 #include <MsgpackRpc/Responder>
 #include <MsgpackRpc/Server>
 
 #include <QtCore/QCoreApplication>
+#include <QtCore/QFile>
 #include <QtCore/QTextStream>
+#include <QtNetwork/QSslCertificate>
+#include <QtNetwork/QSslConfiguration>
+#include <QtNetwork/QSslKey>
 
 class Peer : public QObject
 {
@@ -27,6 +32,16 @@ private:
     QStringList m_notes;
 };
 
+static QSslConfiguration identityOf(const QString &path)
+{
+    QFile file(path);
+    const QByteArray pem = file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+    QSslConfiguration configuration = QSslConfiguration::defaultConfiguration();
+    configuration.setLocalCertificate(QSslCertificate(pem));
+    configuration.setPrivateKey(QSslKey(pem, QSsl::Ec));
+    return configuration;
+}
+
 int main(int argc, char *argv[])
 {
     QCoreApplication app(argc, argv);
@@ -35,6 +50,8 @@ int main(int argc, char *argv[])
     MsgpackRpc::Limits limits;
     limits.requestsInWork = 1'000'000;
     server.setLimits(limits);
+    if (app.arguments().size() > 2)
+        server.setTlsConfiguration(identityOf(app.arguments().value(2)));
     if (!server.serve(&peer) || !server.listen(QUrl(app.arguments().value(1)))) {
         QTextStream(stderr) << server.error().message() << Qt::endl;
         return 1;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What a peer may send that is wrong: it costs that peer its connection, or an error, and nobody else anything.
+#include <MsgpackRpc/CallContext>
 #include <MsgpackRpc/Client>
+#include <MsgpackRpc/Codec>
+#include <MsgpackRpc/Dispatcher>
+#include <MsgpackRpc/Responder>
 #include <MsgpackRpc/Server>
 
 #include <QtCore/QFile>
@@ -10,9 +14,12 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <stdexcept>
+
 using namespace std::chrono_literals;
 using MsgpackRpc::Client;
 using MsgpackRpc::Error;
+using MsgpackRpc::Server;
 
 namespace {
 
@@ -54,7 +61,44 @@ QByteArray hex(const char *text)
     return QByteArray::fromHex(text);
 }
 
+/// A value whose codec throws what is wanted.
+struct Thrower
+{
+    enum What { Nothing, Exception, Number };
+    What onWrite = Exception;
+    What onRead = Nothing;
+
+    static void raise(What what)
+    {
+        if (what == Exception)
+            throw std::runtime_error("boom");
+        if (what == Number)
+            throw 7;
+    }
+};
+
 } // namespace
+
+template<>
+struct MsgpackRpc::Codec<Thrower>
+{
+    static bool read(Reader &reader, Thrower &value)
+    {
+        qint64 what = 0;
+        if (!reader.readSigned(what))
+            return false;
+        value.onRead = Thrower::What(what);
+        Thrower::raise(value.onRead);
+        return true;
+    }
+    static void write(Writer &writer, const Thrower &value)
+    {
+        writer.writeSigned(value.onRead);
+        Thrower::raise(value.onWrite);
+    }
+    static constexpr bool isOwnKind(Reader::Kind kind) { return kind == Reader::Integer; }
+};
+Q_DECLARE_METATYPE(Thrower)
 
 class tst_BadInput : public QObject
 {
@@ -67,6 +111,10 @@ public:
 private Q_SLOTS:
     void init();
     void cleanup();
+    void throwingCodecs_data();
+    void throwingCodecs();
+    void throwingDispatcher_data();
+    void throwingDispatcher();
     void toServer_data();
     void toServer();
     void truncated_data();
@@ -90,7 +138,7 @@ void tst_BadInput::init()
     server->bind("text", [](const QString &text) { return text; });
     QVERIFY(server->listen(QUrl("tcp://127.0.0.1:0")));
     other = std::make_unique<Client>(server->urls().constFirst());
-    QVERIFY(other->call<int>("add", 1, 2).waitForFinished(5s));
+    QVERIFY(other->call<int>("add", 1, 2).waitForFinished(30s));
     warnings.clear();
     previous = qInstallMessageHandler(collect);
 }
@@ -100,6 +148,134 @@ void tst_BadInput::cleanup()
     qInstallMessageHandler(previous);
     other.reset();
     server.reset();
+}
+
+void tst_BadInput::throwingCodecs_data()
+{
+    QTest::addColumn<Thrower::What>("what");
+    QTest::addColumn<QString>("text");
+    QTest::newRow("exception") << Thrower::Exception << "boom";
+    QTest::newRow("number") << Thrower::Number << "an unknown exception";
+}
+
+// Wherever a codec of the user's throws, that call ends with an error, and the connection goes on.
+void tst_BadInput::throwingCodecs()
+{
+    QFETCH(Thrower::What, what);
+    QFETCH(QString, text);
+    MsgpackRpc::registerType<Thrower>();
+    const Thrower onWrite{what, Thrower::Nothing};
+    const Thrower onRead{Thrower::Nothing, what};
+    Server serving;
+    QList<MsgpackRpc::Responder> later;
+    serving.bind("echo", [](int x) { return x; });
+    serving.bind("take", [](const Thrower &) { return 1; });
+    serving.bind("give", [&] { return onWrite; });
+    serving.bind("giveUnreadable", [&] { return onRead; });
+    serving.bind("giveLater", [&](MsgpackRpc::Responder responder) { later.append(responder); });
+    serving.bind("giveError", [&](MsgpackRpc::Responder responder) {
+        responder.error(QVariant::fromValue(onWrite));
+    });
+    serving.bind("setError", [&] {
+        MsgpackRpc::CallContext::current().setError(QVariant::fromValue(onWrite));
+    });
+    QVERIFY(serving.listen(QUrl("tcp://127.0.0.1:0")));
+    Client client(serving.urls().constFirst());
+    QVERIFY(client.call("echo", 1).waitForFinished(30s));
+    const auto check = [&](auto reply, Error::Code code) {
+        QVERIFY(reply.waitForFinished(30s));
+        QCOMPARE(reply.error().code(), code);
+        QVERIFY2(reply.error().message().contains(text), qPrintable(reply.error().message()));
+        auto after = client.template call<int>("echo", 5);
+        QVERIFY(after.waitForFinished(30s));
+        QCOMPARE(after.result(), 5);
+    };
+    check(client.call("take", onWrite), Error::InvalidArguments);
+    check(client.callWithArguments("take", {QVariant::fromValue(onWrite)}),
+          Error::InvalidArguments);
+    QVERIFY(!client.notify("take", onWrite));
+    QVERIFY(!client.handle().notify("take", onWrite));
+    check(client.call("take", onRead), Error::RemoteError);
+    check(client.call("give"), Error::RemoteError);
+    check(client.call("giveError"), Error::RemoteError);
+    check(client.call("setError"), Error::RemoteError);
+    check(client.call<Thrower>("giveUnreadable"), Error::InvalidResult);
+    auto reply = client.call("giveLater");
+    QTRY_COMPARE_WITH_TIMEOUT(later.size(), 1, 30'000);
+    later.takeFirst().result(onWrite);
+    check(reply, Error::RemoteError);
+    const auto future = client.handle().call<Thrower>("giveUnreadable");
+    QTRY_VERIFY_WITH_TIMEOUT(future.isFinished(), 30'000);
+    QVERIFY_EXCEPTION_THROWN(future.result(), MsgpackRpc::ErrorException);
+}
+
+namespace {
+
+class ThrowingDispatcher : public MsgpackRpc::Dispatcher
+{
+public:
+    enum When { AtOnce, InReply, WithinTheAnswer, AfterTheAnswer };
+    explicit ThrowingDispatcher(When when) : m_when(when) {}
+    void dispatch(MsgpackRpc::IncomingCall &call) override
+    {
+        if (call.method() == "echo")
+            return call.reply(5);
+        if (m_when == InReply)
+            return call.reply(Thrower());
+        if (m_when == WithinTheAnswer)
+            call.beginReply()->writeArray(1);
+        if (m_when == AfterTheAnswer)
+            call.reply(QStringLiteral("boom"));
+        throw std::runtime_error("boom");
+    }
+
+private:
+    const When m_when;
+};
+
+} // namespace
+
+void tst_BadInput::throwingDispatcher_data()
+{
+    QTest::addColumn<int>("when");
+    QTest::addColumn<bool>("isFallback");
+    const auto rows = [](const char *name, ThrowingDispatcher::When when) {
+        QTest::addRow("%s", name) << int(when) << false;
+        QTest::addRow("%s, as a fallback", name) << int(when) << true;
+    };
+    rows("at once", ThrowingDispatcher::AtOnce);
+    rows("in reply()", ThrowingDispatcher::InReply);
+    rows("within the answer", ThrowingDispatcher::WithinTheAnswer);
+    rows("after the answer", ThrowingDispatcher::AfterTheAnswer);
+}
+
+void tst_BadInput::throwingDispatcher()
+{
+    QFETCH(int, when);
+    QFETCH(bool, isFallback);
+    ThrowingDispatcher dispatcher{ThrowingDispatcher::When(when)};
+    Server serving;
+    QVERIFY(serving.listen(QUrl("tcp://127.0.0.1:0")));
+    serving.objectDispatcher().setFallback([&](MsgpackRpc::IncomingCall &call) {
+        dispatcher.dispatch(call);
+        return true;
+    });
+    QObject::connect(&serving, &Server::sessionOpened, this, [&](MsgpackRpc::Session *session) {
+        if (!isFallback)
+            session->setDispatcher(&dispatcher);
+    });
+    Client client(serving.urls().constFirst());
+    client.open();
+    QTRY_VERIFY_WITH_TIMEOUT(!serving.sessions().isEmpty(), 30'000);
+    for (int i = 0; i < 2; ++i) {
+        auto reply = client.call<QString>("any");
+        auto after = client.call<int>("echo");
+        QVERIFY(reply.waitForFinished(30s));
+        QVERIFY(after.waitForFinished(30s));
+        QCOMPARE(after.result(), 5);
+        const QString text = reply.error() ? reply.error().message() : reply.result();
+        QVERIFY2(text.contains(QLatin1String("boom")), qPrintable(text));
+    }
 }
 
 void tst_BadInput::toServer_data()
@@ -169,7 +345,7 @@ void tst_BadInput::toServer()
     const qint64 memory = residentKiB();
     QTcpSocket peer;
     peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
-    QVERIFY(peer.waitForConnected(5'000));
+    QVERIFY(peer.waitForConnected(30'000));
     const QString name = QStringLiteral("127.0.0.1:%1").arg(peer.localPort());
     peer.write(bytes);
     Received received(&peer);
@@ -197,7 +373,7 @@ void tst_BadInput::toServer()
             QCOMPARE(warnings.filter(reason).size(), 1);
     }
     auto reply = other->call<int>("add", 1, 2);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), 3);
     const qint64 grown = residentKiB() - memory;
     QVERIFY2(grown < 64 * 1024, qPrintable(QString::number(grown)));
@@ -220,7 +396,7 @@ void tst_BadInput::truncated()
     for (qsizetype size = 1; size < message.size(); ++size) {
         QTcpSocket peer;
         peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
-        QVERIFY(peer.waitForConnected(5'000));
+        QVERIFY(peer.waitForConnected(30'000));
         peer.write(message.first(size));
         peer.disconnectFromHost();
         QTRY_COMPARE(closed.size(), size);
@@ -228,7 +404,7 @@ void tst_BadInput::truncated()
         QVERIFY(peer.readAll().isEmpty());
     }
     QVERIFY(warnings.isEmpty());
-    QVERIFY(other->call<int>("add", 1, 2).waitForFinished(5s));
+    QVERIFY(other->call<int>("add", 1, 2).waitForFinished(30s));
 }
 
 void tst_BadInput::toClient_data()
@@ -308,11 +484,11 @@ void tst_BadInput::wrongArguments()
     QFETCH(QVariantList, arguments);
     QFETCH(QString, message);
     auto reply = other->callWithArguments("add", arguments);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::RemoteError);
     QCOMPARE(reply.error().message(), message);
     auto fraction = other->call<int>("add", 3.0, 1);
-    QVERIFY(fraction.waitForFinished(5s));
+    QVERIFY(fraction.waitForFinished(30s));
     QCOMPARE(fraction.result(), 4);
 }
 

@@ -230,7 +230,7 @@ void tst_Contract::watcher()
     auto *good = new MsgpackRpc::PendingCallWatcher(client->call("add", 1, 2), this);
     QSignalSpy finished(good, &MsgpackRpc::PendingCallWatcher::finished);
     QSignalSpy failed(good, &MsgpackRpc::PendingCallWatcher::failed);
-    QVERIFY(finished.wait());
+    QVERIFY(finished.wait(30'000));
     QCOMPARE(finished.constFirst().constFirst().toInt(), 3);
     QVERIFY(failed.isEmpty());
     delete good;
@@ -238,13 +238,13 @@ void tst_Contract::watcher()
     MsgpackRpc::PendingCallWatcher bad(client->call<int>("add", 1));
     QSignalSpy badFinished(&bad, &MsgpackRpc::PendingCallWatcher::finished);
     QSignalSpy badFailed(&bad, &MsgpackRpc::PendingCallWatcher::failed);
-    QVERIFY(badFailed.wait());
+    QVERIFY(badFailed.wait(30'000));
     QCOMPARE(badFailed.constFirst().constFirst().value<Error>().code(), Error::RemoteError);
     QVERIFY(badFinished.isEmpty());
 
     MsgpackRpc::PendingCallWatcher none{MsgpackRpc::PendingCall()};
     QSignalSpy noneFailed(&none, &MsgpackRpc::PendingCallWatcher::failed);
-    QVERIFY(noneFailed.wait());
+    QVERIFY(noneFailed.wait(30'000));
 }
 
 void tst_Contract::coroutine()
@@ -409,7 +409,7 @@ void tst_Contract::handleValue()
 void tst_Contract::waitForFinished()
 {
     auto reply = client->call<int>("add", 1, 2);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), 3);
     auto slow = client->call<int>("later", 10'000);
     QVERIFY(!slow.waitForFinished(20ms));
@@ -454,27 +454,27 @@ void tst_Contract::notify()
 void tst_Contract::integerMethods()
 {
     auto reply = client->call<QString>(7, "integer method ids too");
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), QStringLiteral("integer method ids too"));
     auto zero = client->call(0, 1);
-    QVERIFY(zero.waitForFinished(5s));
+    QVERIFY(zero.waitForFinished(30s));
     QCOMPARE(zero.error().message(), QStringLiteral("method `0' is not accepted"));
 }
 
 void tst_Contract::untyped()
 {
     auto reply = client->callWithArguments(u"add"_qs, QVariantList{1, 2});
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result().toInt(), 3);
     MsgpackRpc::PendingReply<QVariant> plain = client->call("add", 1, 2);
-    QVERIFY(plain.waitForFinished(5s));
+    QVERIFY(plain.waitForFinished(30s));
     QCOMPARE(plain.result().toInt(), 3);
 }
 
 void tst_Contract::withTimeout()
 {
     auto reply = client->withTimeout(50ms).call<QString>("later", 10'000);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::Timeout);
     QVERIFY(reply.error().isTimeout());
 }
@@ -484,8 +484,8 @@ void tst_Contract::over()
     const QByteArray bytes(100'000, 'x');
     auto reply = client->over(MsgpackRpc::TransportOption::Deflate).call<QByteArray>("echo", bytes);
     auto plain = client->call<QByteArray>("echo", bytes);
-    QVERIFY(reply.waitForFinished(5s));
-    QVERIFY(plain.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
+    QVERIFY(plain.waitForFinished(30s));
     QCOMPARE(reply.result(), bytes);
     QCOMPARE(plain.result(), bytes);
     QCOMPARE(server->sessions().size(), 2);
@@ -494,10 +494,10 @@ void tst_Contract::over()
 void tst_Contract::object()
 {
     auto reply = client->object("calc").call<int>("add", 1, 2);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), 3);
     auto both = client->withTimeout(5s).object("calc").call<int>("add", 2, 2);
-    QVERIFY(both.waitForFinished(5s));
+    QVERIFY(both.waitForFinished(30s));
     QCOMPARE(both.result(), 4);
 }
 
@@ -507,7 +507,7 @@ void tst_Contract::bindOnClient()
     QVERIFY(client->bind("changed", this, [&](int value) { changed = value; }));
     client->open();
     QSignalSpy opened(server.get(), &MsgpackRpc::Server::sessionOpened);
-    QVERIFY(opened.wait());
+    QVERIFY(opened.wait(30'000));
     server->sessions().constFirst()->notify("changed", 42);
     QTRY_COMPARE(changed, 42);
 }
@@ -518,7 +518,7 @@ void tst_Contract::notificationReceived()
     client->open();
     QTRY_COMPARE(server->sessions().size(), 1);
     server->notifyAll("something", 1, "x");
-    QVERIFY(received.wait());
+    QVERIFY(received.wait(30'000));
     QCOMPARE(received.constFirst().at(0).toString(), QStringLiteral("something"));
     QCOMPARE(received.constFirst().at(1).toList(), (QVariantList{1, QStringLiteral("x")}));
 }
@@ -558,10 +558,10 @@ void tst_Contract::asynchronousResults()
     auto slow = client->call<QString>("slow");
     auto later = client->call<int>("later", 5);
     auto async = client->call<int>("async");
-    QVERIFY(slow.waitForFinished(5s));
-    QVERIFY(later.waitForFinished(5s));
+    QVERIFY(slow.waitForFinished(30s));
+    QVERIFY(later.waitForFinished(30s));
     QCOMPARE(later.error(), Error());
-    QVERIFY(async.waitForFinished(5s));
+    QVERIFY(async.waitForFinished(30s));
     QCOMPARE(slow.result(), QStringLiteral("done"));
     QCOMPARE(later.result(), 5);
     QCOMPARE(async.result(), 7);
@@ -570,28 +570,28 @@ void tst_Contract::asynchronousResults()
 void tst_Contract::gadgetsAndEnums()
 {
     auto user = client->call<User>("login", "ann");
-    QVERIFY(user.waitForFinished(5s));
+    QVERIFY(user.waitForFinished(30s));
     QCOMPARE(user.result().id, 42);
     QCOMPARE(user.result().name, QStringLiteral("ann"));
     auto color = client->call<Calculator::Color>("color", "Green");
-    QVERIFY(color.waitForFinished(5s));
+    QVERIFY(color.waitForFinished(30s));
     QCOMPARE(color.result(), Calculator::Green);
     auto byNumber = client->call<int>("color", Calculator::Green);
-    QVERIFY(byNumber.waitForFinished(5s));
+    QVERIFY(byNumber.waitForFinished(30s));
     QCOMPARE(byNumber.result(), 5);
 }
 
 void tst_Contract::errors()
 {
     auto thrown = client->call<int>("refuse");
-    QVERIFY(thrown.waitForFinished(5s));
+    QVERIFY(thrown.waitForFinished(30s));
     QCOMPARE(thrown.error().message(), QStringLiteral("no such user"));
     auto context = client->call<int>("refuseByContext");
-    QVERIFY(context.waitForFinished(5s));
+    QVERIFY(context.waitForFinished(30s));
     QCOMPARE(context.error().message(), QStringLiteral("denied"));
     QCOMPARE(context.error().data(), QVariant(QVariantList{13, QStringLiteral("denied")}));
     auto wrongResult = client->call<int>("version");
-    QVERIFY(wrongResult.waitForFinished(5s));
+    QVERIFY(wrongResult.waitForFinished(30s));
     QCOMPARE(wrongResult.error().code(), Error::InvalidResult);
     QVERIFY2(wrongResult.error().message().contains(QStringLiteral("got the text \"1.2\"")),
              qPrintable(wrongResult.error().message()));
@@ -601,12 +601,12 @@ void tst_Contract::symmetricSessions()
 {
     QVERIFY(client->bind("twice", [](int x) { return 2 * x; }));
     auto reply = client->call<int>("callBack");
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), 42);
 
     MsgpackRpc::Session *const session = server->sessions().constFirst();
     auto back = session->call<int>("twice", 4);
-    QVERIFY(back.waitForFinished(5s));
+    QVERIFY(back.waitForFinished(30s));
     QCOMPARE(back.result(), 8);
 }
 
@@ -628,21 +628,21 @@ void tst_Contract::notifyAll()
 void tst_Contract::boundFunctions()
 {
     auto version = client->call<QString>("version");
-    QVERIFY(version.waitForFinished(5s));
+    QVERIFY(version.waitForFinished(30s));
     QCOMPARE(version.result(), QStringLiteral("1.2"));
     QVERIFY(server->bind<int(int, int)>("times", [](auto a, auto b) { return a * b; }));
     auto times = client->call<int>("times", 6, 7);
-    QVERIFY(times.waitForFinished(5s));
+    QVERIFY(times.waitForFinished(30s));
     QCOMPARE(times.result(), 42);
     {
         QObject context;
         server->bind("short", &context, [] { return 1; });
         auto alive = client->call<int>("short");
-        QVERIFY(alive.waitForFinished(5s));
+        QVERIFY(alive.waitForFinished(30s));
         QCOMPARE(alive.result(), 1);
     }
     auto gone = client->call<int>("short");
-    QVERIFY(gone.waitForFinished(5s));
+    QVERIFY(gone.waitForFinished(30s));
     QCOMPARE(gone.error().message(), QStringLiteral("method `short' is not accepted"));
 }
 
@@ -660,7 +660,7 @@ void tst_Contract::methodNames()
             client->call<int>(7u, 3),
     };
     for (const auto &reply : replies) {
-        QVERIFY(reply.waitForFinished(5s));
+        QVERIFY(reply.waitForFinished(30s));
         QCOMPARE(reply.result(), 3);
     }
 }

@@ -92,10 +92,10 @@ void tst_Counters::callsAndNotifications()
     prepare(server);
     Client client(server.urls().constFirst());
     for (int i = 0; i < 5; ++i)
-        QVERIFY(client.call<int>("add", i, 1).waitForFinished(5s));
+        QVERIFY(client.call<int>("add", i, 1).waitForFinished(30s));
     client.notify("add", 1, 2);
     auto unknown = client.call("unknown");
-    QVERIFY(unknown.waitForFinished(5s));
+    QVERIFY(unknown.waitForFinished(30s));
     QCOMPARE(unknown.error().code(), Error::RemoteError);
 
     const Counters made = client.counters();
@@ -126,7 +126,7 @@ void tst_Counters::failures()
     Server server;
     prepare(server);
     Client client(server.urls().constFirst());
-    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(5s));
+    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(30s));
     auto late = client.withTimeout(1s).call("never");
     auto cancelled = client.call("never");
     auto lost = client.call("never");
@@ -139,7 +139,7 @@ void tst_Counters::failures()
     clock.advance(1'200ms);
     cancelled.cancel();
     server.sessions().constFirst()->close();
-    QVERIFY(lost.waitForFinished(5s));
+    QVERIFY(lost.waitForFinished(30s));
     auto closed = client.call("never");
     client.close();
     for (const auto &reply : {late, cancelled, lost, tooLarge, closed})
@@ -153,7 +153,7 @@ void tst_Counters::failures()
     QCOMPARE(counters.callsMade, counters.callsAnswered + counters.callsFailed() - 1);
 
     Client nowhere(QUrl("bad://url"));
-    QVERIFY(nowhere.call("add").waitForFinished(5s));
+    QVERIFY(nowhere.call("add").waitForFinished(30s));
     QCOMPARE(nowhere.counters().callsFailedBy[Error::NotConnectable], 1u);
 }
 
@@ -166,7 +166,7 @@ void tst_Counters::answersThatComeLater()
     });
     Client client(server.urls().constFirst());
     for (const bool good : {true, false, false})
-        QVERIFY(client.call("later", good).waitForFinished(5s));
+        QVERIFY(client.call("later", good).waitForFinished(30s));
     QCOMPARE(server.counters().errorsAnswered, 2u);
     QCOMPARE(client.counters().callsAnswered, 1u);
     QCOMPARE(client.counters().callsFailedBy[Error::RemoteError], 2u);
@@ -194,7 +194,7 @@ void tst_Counters::bytes()
     Client client(server.urls().constFirst());
     client.setTransportOption(option);
     auto reply = client.call<int>("size", QByteArray(1'000'000, 'x'));
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), 1'000'000);
     const Counters sent = client.counters();
     const Counters received = server.counters();
@@ -209,14 +209,14 @@ void tst_Counters::endedSessions()
     prepare(server);
     for (int i = 0; i < 3; ++i) {
         Client client(server.urls().constFirst());
-        QVERIFY(client.call<int>("add", i, 1).waitForFinished(5s));
+        QVERIFY(client.call<int>("add", i, 1).waitForFinished(30s));
     }
     QTRY_VERIFY(server.sessions().isEmpty());
     QCOMPARE(server.counters().requestsReceived, 3u);
     QCOMPARE(server.counters().connectionsOpened, 3u);
     QVERIFY(server.counters().bytesSent > 0);
     Client client(server.urls().constFirst());
-    QVERIFY(client.call<int>("add", 1, 1).waitForFinished(5s));
+    QVERIFY(client.call<int>("add", 1, 1).waitForFinished(30s));
     QCOMPARE(server.counters().requestsReceived, 4u);
     // By the user, in a row, and at once.
     delete server.sessions().constFirst();
@@ -237,13 +237,13 @@ void tst_Counters::unsentIsNotSent()
     auto second = client.call<int>("add", 1, 2);
     second.cancel();
     client.notify("add", 1, 2);
-    QVERIFY(first.waitForFinished(5s));
+    QVERIFY(first.waitForFinished(30s));
     QCOMPARE(client.counters().messagesSent, 2u);
     QCOMPARE(client.counters().callsMade, 2u);
     client.setUrl(QUrl("memory:nobody"));
     client.close();
     client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 1, 1ms, 1ms});
-    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(5s));
+    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(30s));
     QCOMPARE(client.counters().messagesSent, 2u);
     QCOMPARE(client.counters().callsFailedBy[Error::ConnectFailed], 1u);
 }
@@ -309,7 +309,7 @@ void tst_Counters::datagrams()
     Server server;
     prepare(server, QUrl("udp://127.0.0.1:0"));
     Client client(server.urls().constFirst());
-    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(5s));
+    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(30s));
     QCOMPARE(server.counters().requestsReceived, 1u);
     QCOMPARE(server.counters().bytesReceived, client.counters().bytesSent);
     QCOMPARE(client.counters().bytesReceived, server.counters().bytesSent);
@@ -336,7 +336,7 @@ void tst_Counters::floodIsCountedNotLogged()
     const QtMessageHandler handler = qInstallMessageHandler(keepLine);
     socket.write(message.repeated(2'000));
     const bool isReceived = QTest::qWaitFor(
-            [&] { return server.counters().notificationsReceived == 2'000; }, 5'000);
+            [&] { return server.counters().notificationsReceived == 2'000; }, 30'000);
     clock.advance(1'100ms);
     qInstallMessageHandler(handler);
     QVERIFY(isReceived);

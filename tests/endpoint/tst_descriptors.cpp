@@ -6,9 +6,9 @@
 #include <MsgpackRpc/Testing>
 
 #include <QtCore/QAbstractEventDispatcher>
-#include <QtCore/QDir>
 #include <QtCore/QFile>
 #include <QtCore/QRegularExpression>
+#include <QtCore/QTemporaryDir>
 #include <QtNetwork/QLocalSocket>
 #include <QtNetwork/QTcpSocket>
 #include <QtTest/QSignalSpy>
@@ -39,9 +39,10 @@ private Q_SLOTS:
     void callsEnd();
 
 private:
-    static void addUrls();
+    void addUrls();
     static std::unique_ptr<QIODevice> connectTo(const QUrl &url);
     void useUp();
+    QTemporaryDir m_folder;
     std::vector<std::unique_ptr<QFile>> m_taken;
 };
 
@@ -61,7 +62,7 @@ void tst_Descriptors::addUrls()
 {
     QTest::addColumn<QString>("address");
     QTest::newRow("tcp") << "tcp://127.0.0.1:0";
-    QTest::newRow("local") << "local:" + QDir::tempPath() + "/tst_descriptors";
+    QTest::newRow("local") << "local:" + m_folder.filePath("socket");
 }
 
 std::unique_ptr<QIODevice> tst_Descriptors::connectTo(const QUrl &url)
@@ -104,7 +105,7 @@ void tst_Descriptors::acceptingResumes()
     const QUrl url = server.urls().constFirst();
     const QString scheme = url.scheme();
     Client client(url);
-    QVERIFY(client.call<int>("add", 0, 0).waitForFinished(5s));
+    QVERIFY(client.call<int>("add", 0, 0).waitForFinished(30s));
     QSignalSpy opened(&server, &Server::sessionOpened);
 
     // Connected by the system, which waits for somebody to accept it.
@@ -120,7 +121,7 @@ void tst_Descriptors::acceptingResumes()
                                     &QAbstractEventDispatcher::awake, this, [&] { ++wakes; });
     for (int i = 0; i < 10; ++i) {
         auto reply = client.call<int>("add", i, 1);
-        QVERIFY(reply.waitForFinished(5s));
+        QVERIFY(reply.waitForFinished(30s));
         QCOMPARE(reply.result(), i + 1);
     }
     QVERIFY(!opened.wait(300));
@@ -141,7 +142,7 @@ void tst_Descriptors::acceptingResumes()
     QTRY_COMPARE(waiting->bytesAvailable(), 5);
     QCOMPARE(waiting->readAll().toHex(), QByteArray("94010ac003"));
     auto reply = client.call<int>("add", 20, 22);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), 42);
 }
 
@@ -169,7 +170,7 @@ void tst_Descriptors::callsEnd()
         client.startProcess(QStringLiteral(TESTCHILD));
     for (int i = 0; i < 3; ++i) {
         auto reply = client.call<int>("add", i, 1);
-        QVERIFY(reply.waitForFinished(5s));
+        QVERIFY(reply.waitForFinished(30s));
         QVERIFY2(reply.error().code() == Error::ConnectFailed
                          || reply.error().code() == Error::NotConnectable,
                  qPrintable(reply.error().message()));
@@ -177,7 +178,7 @@ void tst_Descriptors::callsEnd()
     }
     m_taken.clear();
     auto reply = client.call<int>("add", 20, 22);
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QVERIFY2(!reply.error(), qPrintable(reply.error().message()));
     QCOMPARE(reply.result(), 42);
 }

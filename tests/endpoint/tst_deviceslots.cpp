@@ -2,18 +2,25 @@
 
 // Slots of the user's that are connected to a device of the user's, which run within functions of the session: they may
 // do everything that a callback may.
+#include "endedwhilewritten.h"
 #include "tally.h"
 
+#include <MsgpackRpc/Admission>
 #include <MsgpackRpc/Client>
 #include <MsgpackRpc/Server>
 
 #include <QtCore/QEventLoop>
+#include <QtCore/QScopeGuard>
+#include <QtCore/QSemaphore>
+#include <QtCore/QThread>
 #include <QtCore/QTimer>
 #include <QtNetwork/QTcpServer>
 #include <QtNetwork/QTcpSocket>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -30,6 +37,7 @@ class tst_DeviceSlots : public QObject
 private Q_SLOTS:
     void slot_data();
     void slot();
+    void nestedLoopInASlot_data();
     void nestedLoopInASlot();
     void endedWhileItIsWritten();
     void callBeforeItIsTaken();
@@ -39,8 +47,13 @@ private Q_SLOTS:
     void goodbyeWhenItBreaks();
     void serversSocket_data();
     void serversSocket();
+    void endedWhileAServerWritesIt();
     void serverUsedWhileItEnds_data();
     void serverUsedWhileItEnds();
+    void usedWhileItsServerIsDeleted_data();
+    void usedWhileItsServerIsDeleted();
+    void serverDeletedWhileItRefuses();
+    void anotherClosedWhileAServerCloses();
     void boundedBuffer();
     void droppedIsTold();
     void droppedByAServer();
@@ -110,7 +123,7 @@ struct Road
         server.bind("hang", [this](MsgpackRpc::Responder responder) { hanging.append(responder); });
         server.listen(QUrl("tcp://127.0.0.1:0"));
         socket.connectToHost("127.0.0.1", quint16(server.urls().constFirst().port()));
-        if (socket.waitForConnected(10'000) && isTalkative)
+        if (socket.waitForConnected(30'000) && isTalkative)
             talkative = std::make_unique<Talkative>(&socket);
     }
     QIODevice *device() { return talkative ? static_cast<QIODevice *>(talkative.get()) : &socket; }
@@ -226,30 +239,40 @@ void tst_DeviceSlots::slot()
     if (client) { // whatever was done to it, it is of use
         auto last = client->call("add", 1, 2);
         client->close();
-        QVERIFY(last.waitForFinished(10s));
+        QVERIFY(last.waitForFinished(30s));
     }
     client.reset();
     QTRY_COMPARE(tally.total(), calls);
     QVERIFY(tally.eachOnce(calls));
 }
 
+void tst_DeviceSlots::nestedLoopInASlot_data()
+{
+    QTest::addColumn<int>("buffer");
+    QTest::newRow("the system takes much") << 0;
+    QTest::newRow("the system takes little") << 64 * 1024;
+}
+
 // What is called in such a slot is answered in an event loop that runs there.
 void tst_DeviceSlots::nestedLoopInASlot()
 {
+    QFETCH(const int, buffer);
     Road road(false);
+    if (buffer > 0)
+        road.socket.setSocketOption(QAbstractSocket::SendBufferSizeSocketOption, buffer);
     Client client;
     QVERIFY(client.setDevice(road.device()));
     QTRY_COMPARE(client.state(), Client::Connected);
     int inner = 0;
     road.callOnce(false, [&] {
         auto nested = client.call<int>("add", 3, 4);
-        nested.waitForFinished(10s);
+        nested.waitForFinished(30s);
         inner = nested.result();
     });
     auto size = client.call<int>("take", QByteArray(3'000'000, 'x'));
-    QVERIFY(size.waitForFinished(20s));
-    QCOMPARE(size.result(), 3'000'000);
+    QVERIFY(size.waitForFinished(60s));
     QCOMPARE(inner, 7);
+    QCOMPARE(size.result(), 3'000'000);
 }
 
 // The call of which bytes are being written ends there: the others go on.
@@ -266,11 +289,11 @@ void tst_DeviceSlots::endedWhileItIsWritten()
         first.cancel();
         second.cancel();
     });
-    QVERIFY(third.waitForFinished(10s));
+    QVERIFY(third.waitForFinished(30s));
     QCOMPARE(third.result(), 3);
     QCOMPARE(first.error().code(), Error::Canceled);
     auto fourth = client.call<int>("add", 3, 4);
-    QVERIFY(fourth.waitForFinished(10s));
+    QVERIFY(fourth.waitForFinished(30s));
     QCOMPARE(fourth.result(), 7);
 }
 
@@ -288,11 +311,11 @@ void tst_DeviceSlots::callBeforeItIsTaken()
             inner.push_back(client.call<int>("take", QByteArray(1'000, 'y')));
     });
     auto outer = client.call<int>("take", QByteArray(50, 'x'));
-    QVERIFY(outer.waitForFinished(10s));
+    QVERIFY(outer.waitForFinished(30s));
     QCOMPARE(outer.result(), 50);
     QCOMPARE(inner.size(), size_t(100));
     for (const auto &reply : inner) {
-        QVERIFY(reply.waitForFinished(10s));
+        QVERIFY(reply.waitForFinished(30s));
         QCOMPARE(reply.result(), 1'000);
     }
 }
@@ -308,7 +331,7 @@ void tst_DeviceSlots::callWhenClosed()
     MsgpackRpc::PendingReply<QVariant> late;
     road.callOnce(true, [&] { late = client.call("add", 1, 2); });
     client.close();
-    QVERIFY(late.waitForFinished(10s));
+    QVERIFY(late.waitForFinished(30s));
     QCOMPARE(late.error().code(), Error::NotConnectable);
     QCOMPARE(client.pendingCalls(), 0);
 }
@@ -328,7 +351,7 @@ void tst_DeviceSlots::anotherUrlWhenClosed()
         sum = client.call<int>("add", 1, 2);
     });
     client.close();
-    QVERIFY(sum.waitForFinished(10s));
+    QVERIFY(sum.waitForFinished(30s));
     QCOMPARE(sum.result(), 3);
     QCOMPARE(client.state(), Client::Connected);
 }
@@ -343,11 +366,12 @@ void tst_DeviceSlots::anotherOptionWhenClosed()
     QVERIFY(client.setDevice(road.device()));
     QTRY_COMPARE(client.state(), Client::Connected);
     MsgpackRpc::PendingReply<int> sum;
-    connect(road.device(), &QIODevice::aboutToClose, this, [&] {
+    const QObject here; // what the slot uses ends with it
+    connect(road.device(), &QIODevice::aboutToClose, &here, [&] {
         sum = client.over(MsgpackRpc::TransportOption::Deflate).call<int>("add", 1, 2);
     });
     client.setUrl(other.server.urls().constFirst());
-    QVERIFY(sum.waitForFinished(10s));
+    QVERIFY(sum.waitForFinished(30s));
     QCOMPARE(sum.result(), 3);
 }
 
@@ -359,7 +383,8 @@ void tst_DeviceSlots::goodbyeWhenItBreaks()
     QVERIFY(client.setDevice(road.device()));
     QTRY_COMPARE(client.state(), Client::Connected);
     int said = 0;
-    connect(road.device(), &QIODevice::aboutToClose, this, [&] {
+    const QObject here; // what the slot uses ends with it
+    connect(road.device(), &QIODevice::aboutToClose, &here, [&] {
         ++said;
         client.notify("take", QByteArray(200'000, 'x'));
     });
@@ -413,6 +438,7 @@ void tst_DeviceSlots::serversSocket()
     auto server = std::make_unique<Server>();
     QPointer<QTcpSocket> accepted;
     bool hasRun = false;
+    const QObject here; // what the slots use ends with it, and the sockets may end later
     theirs.made = [&](QTcpSocket *socket) {
         if (accepted)
             return;
@@ -422,9 +448,9 @@ void tst_DeviceSlots::serversSocket()
             server.reset();
         };
         if (whenClosed)
-            connect(socket, &QAbstractSocket::disconnected, this, end);
+            connect(socket, &QAbstractSocket::disconnected, &here, end);
         else
-            connect(socket, &QIODevice::bytesWritten, this, end);
+            connect(socket, &QIODevice::bytesWritten, &here, end);
     };
     QVERIFY(theirs.listen(QHostAddress::LocalHost));
     server->bind("bytes", [](int size) { return QByteArray(size, 'x'); });
@@ -457,6 +483,65 @@ void tst_DeviceSlots::serversSocket()
     QTRY_VERIFY(!hasRun || !server);
 }
 
+namespace {
+
+/// A socket that says so before it takes bytes.
+class Warning : public QTcpSocket
+{
+    Q_OBJECT
+
+public:
+    using QTcpSocket::QTcpSocket;
+
+Q_SIGNALS:
+    void aboutToWrite();
+
+protected:
+    qint64 writeData(const char *data, qint64 size) override
+    {
+        Q_EMIT aboutToWrite();
+        return QTcpSocket::writeData(data, size);
+    }
+};
+
+/// Makes such sockets.
+class WarningServer : public QTcpServer
+{
+public:
+    std::function<void()> beforeWriting;
+
+protected:
+    void incomingConnection(qintptr descriptor) override
+    {
+        auto *const socket = new Warning(this);
+        if (!socket->setSocketDescriptor(descriptor))
+            return delete socket;
+        connect(socket, &Warning::aboutToWrite, this, [this] {
+            if (const auto run = std::exchange(beforeWriting, nullptr))
+                run();
+        });
+        addPendingConnection(socket);
+    }
+};
+
+} // namespace
+
+// A socket of a server of the user's, in whose write() calls end that are being written, and others begin.
+void tst_DeviceSlots::endedWhileAServerWritesIt()
+{
+    WarningServer theirs;
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    Server server;
+    QVERIFY(server.listen(&theirs));
+    Client client(server.urls().constFirst());
+    client.bind("take", [](const QByteArray &bytes) { return bytes.size(); });
+    client.open();
+    QTRY_COMPARE(server.sessions().size(), 1);
+    Session *const session = server.sessions().constFirst();
+    endCallsWhileWritten(session, theirs.beforeWriting);
+    QCOMPARE(server.sessions().size(), 1);
+}
+
 void tst_DeviceSlots::serverUsedWhileItEnds_data()
 {
     QTest::addColumn<QString>("slot");
@@ -476,8 +561,9 @@ void tst_DeviceSlots::serverUsedWhileItEnds()
     Showing theirs;
     QPointer<Server> server = new Server; // not null before it is deleted wholly
     int closed = 0;
+    const QObject here; // what the slots use ends with it, and the sockets may end later
     theirs.made = [&](QTcpSocket *socket) {
-        connect(socket, &QAbstractSocket::disconnected, this, [&] {
+        connect(socket, &QAbstractSocket::disconnected, &here, [&] {
             ++closed;
             if (!server)
                 return;
@@ -506,6 +592,139 @@ void tst_DeviceSlots::serverUsedWhileItEnds()
     delete server;
 }
 
+void tst_DeviceSlots::usedWhileItsServerIsDeleted_data()
+{
+    QTest::addColumn<QString>("event");
+    QTest::newRow("the server is closed") << "close";
+    QTest::newRow("another peer goes") << "gone";
+    QTest::newRow("somebody is let in") << "admitted";
+}
+
+// A server that is deleted sends what waits: what happens in slots meanwhile, and in their event loops, nobody is told.
+void tst_DeviceSlots::usedWhileItsServerIsDeleted()
+{
+    QFETCH(const QString, event);
+    Showing theirs;
+    QPointer<Server> server = new Server; // not null before it is deleted wholly
+    QList<QTcpSocket *> accepted;
+    theirs.made = [&](QTcpSocket *socket) { accepted.append(socket); };
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    QList<MsgpackRpc::Admission> asked;
+    if (event == u"admitted")
+        server->setAuthenticator(
+                [&](const MsgpackRpc::Admission &admission) { asked.append(admission); },
+                Server::NoCredentials);
+    QVERIFY(server->listen(&theirs));
+    QSignalSpy opened(server, &Server::sessionOpened);
+    QSignalSpy closed(server, &Server::sessionClosed);
+    std::array<QTcpSocket, 2> peers;
+    for (size_t i = 0; i < peers.size(); ++i) {
+        peers[i].connectToHost(QHostAddress::LocalHost, theirs.serverPort());
+        QTRY_COMPARE(accepted.size(), int(i) + 1);
+        if (event == u"admitted") {
+            QTRY_COMPARE(asked.size(), int(i) + 1);
+            if (i == 0)
+                asked.at(0).accept();
+        }
+        if (i == 0 || event != u"admitted")
+            QTRY_COMPARE(opened.size(), int(i) + 1);
+    }
+    int written = 0;
+    connect(accepted.at(0), &QIODevice::bytesWritten, this, [&] {
+        if (++written > 1)
+            return;
+        if (event == u"close")
+            return server->close();
+        QEventLoop loop;
+        QTimer::singleShot(50, &loop, &QEventLoop::quit);
+        loop.exec();
+    });
+    QVERIFY(server->sessions().constFirst()->notify("bye"));
+    if (event == u"gone")
+        peers[1].abort();
+    else if (event == u"admitted")
+        asked.at(1).accept();
+    const auto told = opened.size();
+    delete server;
+    QVERIFY(written > 0);
+    QCOMPARE(opened.size(), told);
+    QCOMPARE(closed.size(), 0);
+}
+
+// The reason is so long that it is written at once.
+void tst_DeviceSlots::serverDeletedWhileItRefuses()
+{
+    Showing theirs;
+    auto server = std::make_unique<Server>();
+    bool isRefusing = false;
+    theirs.made = [&](QTcpSocket *socket) {
+        connect(socket, &QIODevice::bytesWritten, &theirs, [&] {
+            if (isRefusing)
+                server.reset();
+        });
+    };
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    server->setAuthenticator(
+            [&](const MsgpackRpc::Admission &admission) {
+                isRefusing = true;
+                admission.refuse(QString(100'000, 'r'));
+            },
+            Server::TokenCredentials);
+    QVERIFY(server->listen(&theirs));
+    Client client(server->urls().constFirst());
+    client.setToken("secret");
+    client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 1, 1ms, 1ms});
+    const auto reply = client.call("anything");
+    QVERIFY(reply.waitForFinished(30s));
+    QCOMPARE(reply.error().code(), Error::ConnectFailed);
+    QVERIFY(!server);
+}
+
+// What a slot closes while a server sends what waits is itself waited for.
+void tst_DeviceSlots::anotherClosedWhileAServerCloses()
+{
+    constexpr int Size = 20'000'000;
+    Showing theirs;
+    QList<QTcpSocket *> accepted;
+    theirs.made = [&](QTcpSocket *socket) { accepted.append(socket); };
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    Server server;
+    MsgpackRpc::Limits limits;
+    limits.closeTime = 30s;
+    server.setLimits(limits);
+    QVERIFY(server.listen(&theirs));
+    QTcpSocket first;
+    first.connectToHost(QHostAddress::LocalHost, theirs.serverPort());
+    QTRY_COMPARE(server.sessions().size(), 1);
+    std::atomic<qint64> received{0};
+    QSemaphore start;
+    const std::unique_ptr<QThread> reader(QThread::create([&, port = theirs.serverPort()] {
+        QTcpSocket second;
+        second.setReadBufferSize(1);
+        second.connectToHost(QHostAddress::LocalHost, port);
+        start.acquire();
+        second.setReadBufferSize(0);
+        while (second.waitForReadyRead(30'000) || second.bytesAvailable() > 0)
+            received += second.readAll().size();
+    }));
+    reader->start();
+    const auto join = qScopeGuard([&] {
+        start.release();
+        reader->wait();
+    });
+    QTRY_COMPARE(server.sessions().size(), 2);
+    const QList<Session *> sessions = server.sessions();
+    connect(accepted.at(0), &QIODevice::bytesWritten, sessions.at(1), [&] {
+        start.release();
+        sessions.at(1)->close();
+    });
+    QVERIFY(sessions.at(0)->notify("last"));
+    QVERIFY(sessions.at(1)->notify("last", QByteArray(Size, 'x')));
+    server.close();
+    reader->wait();
+    QVERIFY2(received > Size, qPrintable(QString::number(received)));
+}
+
 // A device that nobody reads from, because the session has enough in work, does not fill the memory.
 void tst_DeviceSlots::boundedBuffer()
 {
@@ -513,7 +732,7 @@ void tst_DeviceSlots::boundedBuffer()
     QVERIFY(listening.listen(QHostAddress::LocalHost));
     QTcpSocket device;
     device.connectToHost(QHostAddress::LocalHost, listening.serverPort());
-    QVERIFY(device.waitForConnected(5'000) && listening.waitForNewConnection(5'000));
+    QVERIFY(device.waitForConnected(30'000) && listening.waitForNewConnection(30'000));
     QTcpSocket *const peer = listening.nextPendingConnection();
     Client client;
     MsgpackRpc::Limits limits;
@@ -532,7 +751,7 @@ void tst_DeviceSlots::boundedBuffer()
         still = peer->bytesToWrite() == before ? still + 1 : 0;
         before = peer->bytesToWrite();
         auto sum = busy.call<int>("add", 1, 2);
-        return sum.waitForFinished(10s) && sum.result() == 3 ? still : 0;
+        return sum.waitForFinished(30s) && sum.result() == 3 ? still : 0;
     };
     QTRY_VERIFY_WITH_TIMEOUT(round() > 10, 20'000);
     QVERIFY(peer->bytesToWrite() > 0);
@@ -542,7 +761,7 @@ void tst_DeviceSlots::boundedBuffer()
     QTcpSocket bounded;
     bounded.setReadBufferSize(1'000);
     bounded.connectToHost(QHostAddress::LocalHost, listening.serverPort());
-    QVERIFY(bounded.waitForConnected(5'000));
+    QVERIFY(bounded.waitForConnected(30'000));
     QVERIFY(client.setDevice(&bounded));
     QTRY_COMPARE(client.state(), Client::Connected);
     QCOMPARE(bounded.readBufferSize(), 1'000);

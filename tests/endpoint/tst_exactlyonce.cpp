@@ -3,6 +3,7 @@
 // Every call finishes exactly once, whatever happens to the peer, the session, the context or the watcher.
 #include "notifiermodes.h"
 #include "peerprocess.h"
+#include "processes.h"
 #include "tally.h"
 
 #include <MsgpackRpc/Client>
@@ -67,7 +68,8 @@ private Q_SLOTS:
 void tst_ExactlyOnce::killedPeer()
 {
     qint64 fastest = std::numeric_limits<qint64>::max();
-    for (int attempt = 0; attempt < 5 && fastest >= 100; ++attempt) {
+    constexpr qint64 Most = 100 * Processes::SanitizerFactor;
+    for (int attempt = 0; attempt < 20 && fastest >= Most; ++attempt) {
         PeerProcess peer;
         QVERIFY(!peer.url().isEmpty());
         Client client(peer.url());
@@ -75,20 +77,20 @@ void tst_ExactlyOnce::killedPeer()
         for (int i = 0; i < 1000; ++i)
             tally.watch(this, i, client.call("hang"));
         auto probe = client.call<int>("add", 1, 2); // the others are there when this is answered
-        QVERIFY(probe.waitForFinished(10s));
+        QVERIFY(probe.waitForFinished(30s));
         QCOMPARE(client.pendingCalls(), 1000);
 
         QElapsedTimer timer;
         peer.kill();
         timer.start();
-        while (tally.total() < 1000 && timer.elapsed() < 10'000)
+        while (tally.total() < 1000 && timer.elapsed() < 30'000)
             QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
         fastest = qMin(fastest, timer.elapsed());
         QCOMPARE(tally.failed.value(Error::ConnectionLost), 1000);
         QVERIFY(tally.eachOnce(1000));
         QCOMPARE(client.pendingCalls(), 0);
     }
-    QVERIFY2(fastest < 100, qPrintable(QString::number(fastest)));
+    QVERIFY2(fastest < Most, qPrintable(QString::number(fastest)));
 }
 
 // What has not been written when the connection is lost waits for the next one; what has been is never sent again.
@@ -98,7 +100,7 @@ void tst_ExactlyOnce::unsentCallsSurviveTheLoss()
     const QUrl url = first->url();
     Client client(url);
     auto connected = client.call<int>("add", 1, 2);
-    QVERIFY(connected.waitForFinished(10s));
+    QVERIFY(connected.waitForFinished(30s));
     MsgpackRpc::Reconnect reconnect;
     reconnect.attempts = 200;
     reconnect.maximumDelay = 100ms;
@@ -113,12 +115,12 @@ void tst_ExactlyOnce::unsentCallsSurviveTheLoss()
             unsent = client.call<int>("add", 20, 22);
     });
     first.reset();
-    QVERIFY(written.waitForFinished(5s));
+    QVERIFY(written.waitForFinished(30s));
     QCOMPARE(written.error().code(), Error::ConnectionLost);
     PeerProcess second(url.toString());
     QCOMPARE(second.url(), url);
     QTRY_VERIFY(unsent.isValid());
-    QVERIFY(unsent.waitForFinished(10s));
+    QVERIFY(unsent.waitForFinished(30s));
     QCOMPARE(unsent.result(), 42);
 }
 
@@ -184,6 +186,10 @@ void tst_ExactlyOnce::unusableUrls_data()
     QTest::newRow("port 0") << QUrl("tcp://127.0.0.1:0");
     QTest::newRow("no host") << QUrl("tcp://:18800");
     QTest::newRow("no name") << QUrl("memory:");
+    QTest::newRow("user") << QUrl("tcp://me@127.0.0.1:18800");
+    QTest::newRow("path") << QUrl("tcp://127.0.0.1:18800/x");
+    QTest::newRow("query") << QUrl("udp://127.0.0.1:18800?x");
+    QTest::newRow("fragment") << QUrl("tls://127.0.0.1:18800#x");
 }
 
 void tst_ExactlyOnce::unusableUrls()
@@ -206,14 +212,14 @@ void tst_ExactlyOnce::closeWithCallsOpen()
     Tally tally;
     for (int i = 0; i < 1000; ++i)
         tally.watch(this, i, client.call("hang"));
-    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(10s));
+    QVERIFY(client.call<int>("add", 1, 2).waitForFinished(30s));
     client.close();
     QCOMPARE(tally.total(), 0);
     QTRY_COMPARE(tally.failed.value(Error::Canceled), 1000);
     QVERIFY(tally.eachOnce(1000));
     // A closed session can be used again.
     auto again = client.call<int>("add", 1, 2);
-    QVERIFY(again.waitForFinished(10s));
+    QVERIFY(again.waitForFinished(30s));
     QCOMPARE(again.result(), 3);
 }
 
@@ -261,11 +267,11 @@ void tst_ExactlyOnce::callFromAContinuation()
         server.sessions().constFirst()->close();
     } else {
         device.connectToHost("127.0.0.1", quint16(server.urls().constFirst().port()));
-        QVERIFY(device.waitForConnected(5'000));
+        QVERIFY(device.waitForConnected(30'000));
         QVERIFY(client.setDevice(&device));
     }
     QTRY_VERIFY(continued.isFinished());
-    QVERIFY(again.waitForFinished(10s));
+    QVERIFY(again.waitForFinished(30s));
     QCOMPARE(again.result(), 3);
     QVERIFY(dropped.isEmpty());
 }
@@ -283,7 +289,7 @@ void tst_ExactlyOnce::deleteInTheMiddle()
     PeerProcess peer;
     auto client = std::make_unique<Client>(peer.url());
     if (connected)
-        QVERIFY(client->call<int>("add", 1, 2).waitForFinished(10s));
+        QVERIFY(client->call<int>("add", 1, 2).waitForFinished(30s));
     Tally tally;
     QList<QFuture<QVariant>> futures;
     for (int i = 0; i < 100; ++i) {
@@ -345,7 +351,7 @@ void tst_ExactlyOnce::contextDeleted()
     bool told = false;
     auto end = client.call<int>("echo", 1).then(context, [&](int) { told = true; });
     delete context;
-    QVERIFY(end.waitForFinished(10s));
+    QVERIFY(end.waitForFinished(30s));
     QVERIFY(!told);
     QCOMPARE(end.error().code(), Error::Canceled);
 
@@ -359,7 +365,7 @@ void tst_ExactlyOnce::contextDeleted()
     });
     reply.then(second, [&](int) { calls += 100; });
     QTRY_COMPARE(calls, 1);
-    QVERIFY(client.call<int>("echo", 3).waitForFinished(10s));
+    QVERIFY(client.call<int>("echo", 3).waitForFinished(30s));
     QCOMPARE(calls, 1);
 }
 
@@ -378,7 +384,7 @@ void tst_ExactlyOnce::watcherDeleted()
         ++signalled;
         delete self;
     });
-    QVERIFY(client.call<int>("echo", 3).waitForFinished(10s));
+    QVERIFY(client.call<int>("echo", 3).waitForFinished(30s));
     QCOMPARE(signalled, 1);
 }
 
@@ -457,7 +463,7 @@ void tst_ExactlyOnce::othersOfABatch()
         both[i].onError(this, [&, i](const Error &error) {
             count(error);
             if (waits)
-                QVERIFY(both[1 - i].waitForFinished(5s));
+                QVERIFY(both[1 - i].waitForFinished(30s));
             else
                 both[1 - i].cancel();
         });
@@ -468,7 +474,7 @@ void tst_ExactlyOnce::othersOfABatch()
     QCOMPARE(client.pendingCalls(), 0);
     for (int i = 0; i < 10; ++i) {
         auto reply = client.call<int>("echo", i);
-        QVERIFY(reply.waitForFinished(5s));
+        QVERIFY(reply.waitForFinished(30s));
         QCOMPARE(reply.result(), i);
     }
 }
@@ -518,9 +524,9 @@ void tst_ExactlyOnce::throwingCallback()
             throw std::runtime_error("oops");
         return value;
     });
-    QVERIFY(end.waitForFinished(10s));
+    QVERIFY(end.waitForFinished(30s));
     QCOMPARE(end.error().code(), Error::InvalidResult);
-    QVERIFY(client.call<int>("echo", 3).waitForFinished(10s));
+    QVERIFY(client.call<int>("echo", 3).waitForFinished(30s));
 }
 
 void tst_ExactlyOnce::unhandledErrorIsLoggedOnce()
@@ -540,7 +546,7 @@ void tst_ExactlyOnce::unhandledErrorIsLoggedOnce()
     client.call("nope").then(this, [] {}); // nobody at the end of a chain
     client.call("nope").onError(this, [] {}); // somebody
     client.call("nope").then(this, [] {}).onError(this, [] {}); // somebody at the end of the chain
-    const bool done = client.call<int>("echo", 3).waitForFinished(10s);
+    const bool done = client.call<int>("echo", 3).waitForFinished(30s);
     qInstallMessageHandler(previous);
     QVERIFY(done);
     QCOMPARE(logged, 2);
@@ -557,7 +563,7 @@ void tst_ExactlyOnce::cancelBeforeItIsSent()
     auto canceled = client.call("see", 2);
     auto last = client.call("see", 3);
     canceled.cancel();
-    QVERIFY(last.waitForFinished(10s));
+    QVERIFY(last.waitForFinished(30s));
     QCOMPARE(seen, (QList<int>{1, 3}));
 }
 
@@ -636,7 +642,7 @@ void tst_ExactlyOnce::contextInOtherThreadGone()
     });
     delete context; // its thread has not begun to run
     thread.start();
-    QVERIFY(end.waitForFinished(10s));
+    QVERIFY(end.waitForFinished(30s));
     QCOMPARE(end.error().code(), Error::Canceled);
     QVERIFY(!ran);
     thread.quit();
@@ -652,7 +658,7 @@ void tst_ExactlyOnce::notifyThenQuit()
     }
     {
         Client client(peer.url());
-        QVERIFY(client.call<int>("add", 1, 2).waitForFinished(10s));
+        QVERIFY(client.call<int>("add", 1, 2).waitForFinished(30s));
         for (int i = 0; i < 1000; ++i)
             client.notify("note", QString(1000, u'x'));
     }
@@ -660,7 +666,7 @@ void tst_ExactlyOnce::notifyThenQuit()
     QStringList notes;
     const auto arrived = [&] {
         auto reply = client.call<QStringList>("notes");
-        reply.waitForFinished(10s);
+        reply.waitForFinished(30s);
         notes = reply.result();
         return notes.size() == 1001;
     };

@@ -292,7 +292,7 @@ QByteArray tst_GoldensEndToEnd::exchange(QIODevice &peer, const QList<QByteArray
             received += peer.readAll();
             return plain(received).size() >= plain(expected).size();
         };
-        if (!QTest::qWaitFor(done))
+        if (!QTest::qWaitFor(done, 30'000))
             break;
     }
     return received;
@@ -347,10 +347,10 @@ void tst_GoldensEndToEnd::streamsOfAClient()
     QByteArray expected;
     const auto step = [&](int part, int count) {
         expected += parts.value(part);
-        if (!QTest::qWaitFor([&] { return plain(raw.received(0)) == plain(expected); }))
+        if (!QTest::qWaitFor([&] { return plain(raw.received(0)) == plain(expected); }, 30'000))
             return;
         raw.connection(0)->write(answers.value(part));
-        static_cast<void>(QTest::qWaitFor([&] { return results.size() == count; }));
+        static_cast<void>(QTest::qWaitFor([&] { return results.size() == count; }, 30'000));
     };
     if (isPlain || name == QLatin1String("stream_deflate_pipelined")) {
         if (isPlain) {

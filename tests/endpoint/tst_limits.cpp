@@ -2,18 +2,31 @@
 
 // Each limit, reached: an error on the call, backpressure, or the end of that one connection.
 #include "notifiermodes.h"
+#include "wire/wiremessages.h"
 
 #include <MsgpackRpc/Client>
 #include <MsgpackRpc/Responder>
 #include <MsgpackRpc/Server>
+#include <MsgpackRpc/SessionPool>
 #include <MsgpackRpc/Testing>
 
+#include <QtCore/QCoreApplication>
+#include <QtCore/QElapsedTimer>
+#include <QtCore/QLoggingCategory>
+#include <QtCore/QScopeGuard>
+#include <QtCore/QSemaphore>
+#include <QtCore/QThread>
+#include <QtCore/QTimer>
 #include <QtNetwork/QTcpServer>
 #include <QtNetwork/QTcpSocket>
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
 #include <algorithm>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <vector>
 
 using namespace std::chrono_literals;
 using Client = ModeClient;
@@ -36,6 +49,7 @@ private Q_SLOTS:
     void queuedBytes();
     void pendingCalls();
     void requestsInWork();
+    void notificationsForAnotherThread();
     void moreWorkAtRuntime();
     void callerGoneWhilePaused_data();
     void callerGoneWhilePaused();
@@ -51,6 +65,7 @@ private Q_SLOTS:
     void halfMessage();
     void halfMessageThatGrows();
     void idle();
+    void idleIsTold();
     void idleTimeOfNow();
     void idleForEver();
     void idleAndDeleted_data();
@@ -59,10 +74,15 @@ private Q_SLOTS:
     void timeoutWindow();
     void connectTimeout();
     void closeTime();
+    void closeTimeOfTheApplication_data();
+    void closeTimeOfTheApplication();
     void resultTooLarge();
     void extremes_data();
     void extremes();
     void noRequestsInWork();
+    void negative_data();
+    void negative();
+    void negativeIsNone();
 
 private:
     std::unique_ptr<Server> serve(const Limits &limits, const QUrl &url = QUrl("memory:limits"));
@@ -88,9 +108,9 @@ void tst_Limits::sentMessageBytes()
     client.setLimits(limits);
     auto tooLarge = client.call<int>("size", QByteArray(1000, 'x'));
     auto fits = client.call<int>("size", QByteArray(900, 'x'));
-    QVERIFY(tooLarge.waitForFinished(5s));
+    QVERIFY(tooLarge.waitForFinished(30s));
     QCOMPARE(tooLarge.error().code(), Error::LimitExceeded);
-    QVERIFY(fits.waitForFinished(5s));
+    QVERIFY(fits.waitForFinished(30s));
     QCOMPARE(fits.result(), 900);
 }
 
@@ -100,12 +120,12 @@ void tst_Limits::receivedMessageBytes()
     limits.messageBytes = 100'000;
     const auto server = serve(limits);
     Client client(QUrl("memory:limits"));
-    QVERIFY(client.call<int>("size", QByteArray(99'000, 'x')).waitForFinished(5s));
+    QVERIFY(client.call<int>("size", QByteArray(99'000, 'x')).waitForFinished(30s));
     auto tooLarge = client.call<int>("size", QByteArray(100'000, 'x'));
-    QVERIFY(tooLarge.waitForFinished(5s));
+    QVERIFY(tooLarge.waitForFinished(30s));
     QCOMPARE(tooLarge.error().code(), Error::ConnectionLost);
     auto again = client.call<int>("size", QByteArray(5, 'x'));
-    QVERIFY(again.waitForFinished(5s));
+    QVERIFY(again.waitForFinished(30s));
     QCOMPARE(again.result(), 5);
 }
 
@@ -122,10 +142,10 @@ void tst_Limits::depth()
         return value;
     };
     auto good = client.call("echo", nested(8)); // within the message and its params
-    QVERIFY(good.waitForFinished(5s));
+    QVERIFY(good.waitForFinished(30s));
     QVERIFY(!good.error());
     auto bad = client.call("echo", nested(9));
-    QVERIFY(bad.waitForFinished(5s));
+    QVERIFY(bad.waitForFinished(30s));
     QCOMPARE(bad.error().code(), Error::ConnectionLost);
 }
 
@@ -136,10 +156,10 @@ void tst_Limits::items()
     const auto server = serve(limits);
     Client client(QUrl("memory:limits"));
     auto good = client.call("echo", QList<int>(95)); // and four, and one
-    QVERIFY(good.waitForFinished(5s));
+    QVERIFY(good.waitForFinished(30s));
     QVERIFY(!good.error());
     auto bad = client.call("echo", QList<int>(96));
-    QVERIFY(bad.waitForFinished(5s));
+    QVERIFY(bad.waitForFinished(30s));
     QCOMPARE(bad.error().code(), Error::ConnectionLost);
 }
 
@@ -151,10 +171,10 @@ void tst_Limits::inflatedBytes()
     Client client(QUrl("memory:limits"));
     client.setTransportOption(MsgpackRpc::TransportOption::Deflate);
     auto good = client.call<int>("size", QByteArray(900'000, '\0'));
-    QVERIFY(good.waitForFinished(5s));
+    QVERIFY(good.waitForFinished(30s));
     QCOMPARE(good.result(), 900'000);
     auto bomb = client.call<int>("size", QByteArray(10'000'000, '\0'));
-    QVERIFY(bomb.waitForFinished(5s));
+    QVERIFY(bomb.waitForFinished(30s));
     QCOMPARE(bomb.error().code(), Error::ConnectionLost);
 }
 
@@ -212,7 +232,7 @@ void tst_Limits::requestsInWork()
     QCOMPARE(server->sessions().constFirst()->requestsInWork(), 4);
     // Nothing more is read until one is answered.
     Client other(server->urls().constFirst());
-    QVERIFY(other.call("echo", 1).waitForFinished(5s));
+    QVERIFY(other.call("echo", 1).waitForFinished(30s));
     QCOMPARE(work.size(), 4);
     work[0].result(1);
     QTRY_COMPARE(work.size(), 5);
@@ -221,6 +241,72 @@ void tst_Limits::requestsInWork()
         work[i].result(1);
     }
     QTRY_COMPARE(answered, 20);
+}
+
+namespace {
+
+/// An object whose thread may be busy.
+class Busy : public QObject
+{
+    Q_OBJECT
+
+public Q_SLOTS:
+    void block()
+    {
+        entered.release();
+        proceed.acquire();
+    }
+    void note(int number) { notes.append(number); }
+
+public:
+    QSemaphore entered;
+    QSemaphore proceed;
+    QList<int> notes; // of its thread
+};
+
+} // namespace
+
+// Notifications that wait in another thread are work as requests are, or who sends many fills the memory.
+void tst_Limits::notificationsForAnotherThread()
+{
+    constexpr int Notes = 5000;
+    constexpr int Most = 16;
+    Limits limits;
+    limits.requestsInWork = Most;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    QThread thread;
+    Busy busy;
+    server->serve(&busy);
+    busy.moveToThread(&thread);
+    thread.start();
+    const auto end = qScopeGuard([&] {
+        busy.proceed.release(1000);
+        thread.quit();
+        thread.wait();
+    });
+    const auto received = [&] { return server->counters().notificationsReceived; };
+
+    Client client(server->urls().constFirst());
+    QVERIFY(client.notify("block"));
+    QTRY_VERIFY_WITH_TIMEOUT(busy.entered.available() == 1, 30'000);
+    for (int i = 0; i < Notes; ++i)
+        QVERIFY(client.notify("note", i));
+    QTRY_COMPARE_WITH_TIMEOUT(received(), quint64(Most), 30'000);
+    // Others are served meanwhile, and nothing more is read.
+    Client other(server->urls().constFirst());
+    for (int i = 0; i < 20; ++i)
+        QVERIFY(other.call("echo", 1).waitForFinished(30s));
+    QCOMPARE(received(), quint64(Most));
+
+    busy.proceed.release(1);
+    QTRY_COMPARE_WITH_TIMEOUT(received(), quint64(Notes + 1), 60'000);
+    QVERIFY(client.call("echo", 1).waitForFinished(30s));
+    thread.quit();
+    QVERIFY(thread.wait());
+    QCoreApplication::sendPostedEvents();
+    QVERIFY(busy.notes.size() >= Notes - Most); // the rest may have waited when the thread ended
+    for (int i = 0; i < busy.notes.size(); ++i)
+        QCOMPARE(busy.notes.at(i), i);
 }
 
 // A limit that is raised counts at once: what is in work may wait for what is not read yet.
@@ -237,11 +323,11 @@ void tst_Limits::moreWorkAtRuntime()
     auto last = client.call("echo", 1);
     QTRY_COMPARE(work.size(), 1);
     Client other(server->urls().constFirst());
-    QVERIFY(other.call("echo", 1).waitForFinished(5s));
+    QVERIFY(other.call("echo", 1).waitForFinished(30s));
     QCOMPARE(work.size(), 1);
     limits.requestsInWork = 4;
     server->sessions().constFirst()->setLimits(limits);
-    QVERIFY(last.waitForFinished(5s));
+    QVERIFY(last.waitForFinished(30s));
     QVERIFY(!last.error());
     QCOMPARE(work.size(), 3);
 }
@@ -279,7 +365,7 @@ void tst_Limits::callerGoneWhilePaused()
         client.call("work");
     QTRY_COMPARE(work.size(), 4);
     Client other(server->urls().constFirst());
-    QVERIFY(other.call("echo", 1).waitForFinished(5s));
+    QVERIFY(other.call("echo", 1).waitForFinished(30s));
     if (!isReset)
         client.notify("note");
     Limits atOnce;
@@ -309,7 +395,7 @@ void tst_Limits::peerThatReadsNoAnswers()
     QTcpSocket peer;
     peer.setReadBufferSize(1000);
     peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
-    QVERIFY(peer.waitForConnected(5'000));
+    QVERIFY(peer.waitForConnected(30'000));
     constexpr int Requests = 1000;
     for (int i = 0; i < Requests; ++i)
         peer.write(QByteArray::fromHex("940001a4626c6f6290"));
@@ -318,7 +404,7 @@ void tst_Limits::peerThatReadsNoAnswers()
     const auto isStill = [&] { // nothing more is asked while others are served
         const bool still = asked == before;
         before = asked;
-        return other.call("echo", 1).waitForFinished(5s) && still && asked > 0;
+        return other.call("echo", 1).waitForFinished(30s) && still && asked > 0;
     };
     QTRY_VERIFY(isStill());
     QVERIFY2(asked < Requests, qPrintable(QString::number(asked)));
@@ -346,7 +432,7 @@ void tst_Limits::congestion()
     const auto sendMore = [&] {
         while (sent < Notifications && !client.isCongested()) {
             QVERIFY(client.notify("size", QByteArray(20'000, 'x')));
-            QVERIFY(client.bytesToWrite() < 300'000 || client.isCongested());
+            QVERIFY(client.bytesToWrite() < 600'000 || client.isCongested());
             ++sent;
         }
     };
@@ -427,7 +513,7 @@ void tst_Limits::congestionAndOption()
     QTcpSocket peer;
     peer.setReadBufferSize(1000);
     peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
-    QVERIFY(peer.waitForConnected(5'000));
+    QVERIFY(peer.waitForConnected(30'000));
     QTRY_COMPARE(changes, QList<bool>{true});
     peer.write(QByteArray::fromHex("93040001"));
     peer.flush();
@@ -495,15 +581,17 @@ void tst_Limits::connections()
     std::vector<std::unique_ptr<Client>> clients;
     for (int i = 0; i < 3; ++i) {
         clients.push_back(std::make_unique<Client>(server->urls().constFirst()));
-        QVERIFY(clients.back()->call("echo", 1).waitForFinished(5s));
+        QVERIFY(clients.back()->call("echo", 1).waitForFinished(30s));
     }
     Client late(server->urls().constFirst());
     auto waiting = late.call("echo", 1);
-    QVERIFY(clients[0]->call("echo", 2).waitForFinished(5s));
+    QTRY_COMPARE_WITH_TIMEOUT(late.state(), Client::Connected, 20'000); // by the system
+    QTRY_COMPARE_WITH_TIMEOUT(late.bytesToWrite(), 0, 20'000);
+    QVERIFY(clients[0]->call("echo", 2).waitForFinished(30s));
     QVERIFY(!waiting.isFinished());
     QCOMPARE(server->sessions().size(), 3);
     clients.erase(clients.begin());
-    QVERIFY(waiting.waitForFinished(5s));
+    QVERIFY(waiting.waitForFinished(30s));
     QVERIFY(!waiting.error());
     QCOMPARE(server->sessions().size(), 3);
 }
@@ -521,7 +609,7 @@ void tst_Limits::noConnections()
     QVERIFY(server->sessions().isEmpty());
     limits.connections = 1;
     server->setLimits(limits);
-    QVERIFY(waiting.waitForFinished(5s));
+    QVERIFY(waiting.waitForFinished(30s));
     QVERIFY(!waiting.error());
 }
 
@@ -532,17 +620,17 @@ void tst_Limits::connectionsPerAddress()
     const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
     Client first(server->urls().constFirst());
     Client second(server->urls().constFirst());
-    QVERIFY(first.call("echo", 1).waitForFinished(5s));
-    QVERIFY(second.call("echo", 1).waitForFinished(5s));
+    QVERIFY(first.call("echo", 1).waitForFinished(30s));
+    QVERIFY(second.call("echo", 1).waitForFinished(30s));
     Client third(server->urls().constFirst());
     MsgpackRpc::Reconnect reconnect;
     reconnect.attempts = 1;
     third.setReconnect(reconnect);
     auto refused = third.call("echo", 1);
-    QVERIFY(refused.waitForFinished(5s));
+    QVERIFY(refused.waitForFinished(30s));
     QCOMPARE(refused.error().code(), Error::ConnectionLost);
     QCOMPARE(server->sessions().size(), 2);
-    QVERIFY(second.call("echo", 1).waitForFinished(5s));
+    QVERIFY(second.call("echo", 1).waitForFinished(30s));
 }
 
 void tst_Limits::halfMessage()
@@ -551,14 +639,14 @@ void tst_Limits::halfMessage()
     const auto server = serve({}, QUrl("tcp://127.0.0.1:0"));
     QTcpSocket peer;
     peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
-    QVERIFY(peer.waitForConnected(5'000));
+    QVERIFY(peer.waitForConnected(30'000));
     peer.write(QByteArray::fromHex("9400"));
     QTRY_COMPARE(server->sessions().size(), 1);
     const auto advance = [&](std::chrono::milliseconds time) {
         clock.advance(time);
         return server->sessions().isEmpty();
     };
-    QTRY_VERIFY(peer.bytesToWrite() == 0);
+    QTRY_COMPARE_WITH_TIMEOUT(server->counters().bytesReceived, quint64(2), 20'000);
     QVERIFY(!advance(29s));
     QTRY_VERIFY(advance(1s));
     QVERIFY(clock.elapsed() >= 30s);
@@ -570,13 +658,14 @@ void tst_Limits::halfMessageThatGrows()
     const auto server = serve({}, QUrl("tcp://127.0.0.1:0"));
     QTcpSocket peer;
     peer.connectToHost(QHostAddress::LocalHost, quint16(server->urls().constFirst().port()));
-    QVERIFY(peer.waitForConnected(5'000));
+    QVERIFY(peer.waitForConnected(30'000));
     peer.write(QByteArray::fromHex("940001a473697a6591c600100000"));
     for (int i = 0; i < 10; ++i) {
         peer.write(QByteArray(100'000, 'x'));
-        QTRY_COMPARE(peer.bytesToWrite(), 0);
-        QTRY_COMPARE(server->sessions().size(), 1);
+        QTRY_COMPARE_WITH_TIMEOUT(server->counters().bytesReceived, quint64(14 + 100'000 * (i + 1)),
+                                  20'000);
         clock.advance(25s);
+        QCOMPARE(server->sessions().size(), 1);
     }
     peer.write(QByteArray(0x100000 - 1'000'000, 'x'));
     QTRY_VERIFY(peer.bytesAvailable() > 0);
@@ -598,7 +687,7 @@ void tst_Limits::idle()
     int heard = 0;
     listener.bind("note", [&] { ++heard; });
     auto reply = client.withTimeout(-1ms).call<int>("work");
-    QVERIFY(idle.call("echo", 1).waitForFinished(5s));
+    QVERIFY(idle.call("echo", 1).waitForFinished(30s));
     QTRY_VERIFY(server->sessions().size() == 2 && working.size() == 1);
     listener.open();
     QTRY_COMPARE(server->sessions().size(), 3);
@@ -609,18 +698,18 @@ void tst_Limits::idle()
     for (int minute = 1; minute <= 30; ++minute) {
         QVERIFY(listening->notify("note"));
         QTRY_COMPARE(heard, minute);
-        QCOMPARE(closed.size(), minute > 20 ? 1 : closed.size());
-        QVERIFY(minute > 9 || closed.isEmpty());
+        if (minute <= 9 || minute > 20) // in between it may go: at the latest after twice its time
+            QCOMPARE(closed.size(), minute > 20 ? 1 : 0);
         clock.advance(1min);
     }
     QTRY_COMPARE(idle.state(), Client::Unconnected);
     QCOMPARE(client.state(), Client::Connected);
     QCOMPARE(listener.state(), Client::Connected);
-    QVERIFY(idle.call("echo", 1).waitForFinished(5s));
+    QVERIFY(idle.call("echo", 1).waitForFinished(30s));
     QCOMPARE(idle.counters().connectionsOpened, quint64(2));
 
     working.constFirst().result(7);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), 7);
     const auto advance = [&] {
         clock.advance(1min);
@@ -630,14 +719,61 @@ void tst_Limits::idle()
     QCOMPARE(closed.size(), 4);
 }
 
+// Why it was closed, is told by the session, and logged once.
+void tst_Limits::idleIsTold()
+{
+    MsgpackRpc::Testing::Clock clock;
+    Limits limits;
+    limits.idleTime = 1min;
+    const auto server = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    Client client(server->urls().constFirst());
+    QVERIFY(client.call("echo", 1).waitForFinished(20s));
+    QStringList order;
+    QList<Error> errors;
+    connect(server->sessions().constFirst(), &MsgpackRpc::Session::errorOccurred, this,
+            [&](const Error &error) {
+                errors.append(error);
+                order.append(QStringLiteral("error"));
+            });
+    connect(server.get(), &Server::sessionClosed, this,
+            [&] { order.append(QStringLiteral("closed")); });
+    static QStringList logged;
+    logged.clear();
+    QLoggingCategory::setFilterRules(QStringLiteral("msgpackrpc.endpoint.debug=true"));
+    const QtMessageHandler previous =
+            qInstallMessageHandler([](QtMsgType, const QMessageLogContext &, const QString &text) {
+                if (text.contains(QStringLiteral("idle")))
+                    logged.append(text);
+            });
+    const auto isOver = [&] {
+        clock.advance(1min);
+        return server->sessions().isEmpty();
+    };
+    for (int minute = 0; minute < 10 && !isOver(); ++minute)
+        QCoreApplication::processEvents();
+    qInstallMessageHandler(previous);
+    QLoggingCategory::setFilterRules(QString());
+    QVERIFY(server->sessions().isEmpty());
+    QTRY_COMPARE_WITH_TIMEOUT(client.state(), Client::Unconnected, 20'000);
+    QCOMPARE(order, (QStringList{QStringLiteral("error"), QStringLiteral("closed")}));
+    QCOMPARE(errors.constFirst().code(), Error::LimitExceeded);
+    QVERIFY2(errors.constFirst().message().contains(QStringLiteral("idle for 60000 ms")),
+             qPrintable(errors.constFirst().message()));
+    QCOMPARE(logged.size(), 1);
+    QVERIFY2(logged.constFirst().contains(QStringLiteral("idle for 60000 ms")),
+             qPrintable(logged.constFirst()));
+    QVERIFY2(logged.constFirst().startsWith(u"127.0.0.1:"), qPrintable(logged.constFirst()));
+}
+
 void tst_Limits::idleTimeOfNow()
 {
     MsgpackRpc::Testing::Clock clock;
     const auto server = serve({}, QUrl("memory:limits"));
     Client client(QUrl("memory:limits"));
-    QVERIFY(client.call("echo", 1).waitForFinished(5s));
+    QVERIFY(client.call("echo", 1).waitForFinished(30s));
     clock.advance(23h);
-    QCOMPARE(client.state(), Client::Connected);
+    QVERIFY(client.call("echo", 1).waitForFinished(30s)); // it hears of an end, too
+    QCOMPARE(client.counters().connectionsOpened, quint64(1));
     Limits limits;
     limits.idleTime = 1s;
     server->setLimits(limits);
@@ -653,9 +789,9 @@ void tst_Limits::idleForEver()
     limits.idleTime = -1ms;
     const auto server = serve(limits, QUrl("memory:limits"));
     Client client(QUrl("memory:limits"));
-    QVERIFY(client.call("echo", 1).waitForFinished(5s));
+    QVERIFY(client.call("echo", 1).waitForFinished(30s));
     clock.advance(24h * 3650);
-    QVERIFY(client.call("echo", 1).waitForFinished(5s));
+    QVERIFY(client.call("echo", 1).waitForFinished(30s));
     QCOMPARE(client.counters().connectionsOpened, quint64(1));
     // From now on it is over.
     server->setLimits({});
@@ -681,7 +817,7 @@ void tst_Limits::idleAndDeleted()
     std::vector<std::unique_ptr<Client>> clients;
     for (int i = 0; i < 5; ++i) {
         clients.push_back(std::make_unique<Client>(server->urls().constFirst()));
-        QVERIFY(clients.back()->call("echo", 1).waitForFinished(5s));
+        QVERIFY(clients.back()->call("echo", 1).waitForFinished(30s));
     }
     QSet<MsgpackRpc::Session *> told;
     int count = 0;
@@ -782,11 +918,73 @@ void tst_Limits::closeTime()
         Limits limits;
         limits.closeTime = 200ms;
         client.setLimits(limits);
-        for (int i = 0; i < 20; ++i)
+        for (int i = 0; i < 100; ++i) // more than any system takes
             QVERIFY(client.notify("size", QByteArray(1'000'000, 'x')));
         timer.start();
     }
-    QVERIFY2(timer.elapsed() < 5'000, qPrintable(QString::number(timer.elapsed())));
+    QVERIFY2(timer.elapsed() >= 150, qPrintable(QString::number(timer.elapsed())));
+    QVERIFY2(timer.elapsed() < 20'000, qPrintable(QString::number(timer.elapsed())));
+}
+
+// Many that are stuck wait together.
+void tst_Limits::closeTimeOfTheApplication_data()
+{
+    QTest::addColumn<int>("clients");
+    QTest::addColumn<int>("servers");
+    QTest::addColumn<int>("connections"); // of each client, with different options
+    QTest::newRow("clients") << 5 << 0 << 1;
+    QTest::newRow("servers") << 0 << 5 << 1;
+    QTest::newRow("both") << 3 << 2 << 1;
+    QTest::newRow("connections of a client") << 1 << 0 << 4;
+}
+
+// All that cannot send what waits are waited for together.
+void tst_Limits::closeTimeOfTheApplication()
+{
+    QFETCH(const int, clients);
+    QFETCH(const int, servers);
+    QFETCH(const int, connections);
+    QTcpServer silent; // reads nothing
+    QVERIFY(silent.listen(QHostAddress::LocalHost));
+    Limits limits;
+    limits.closeTime = 2s;
+    const QByteArray noise = WireMessages::noise(20'000'000); // which does not get smaller
+    std::vector<std::unique_ptr<Client>> allClients;
+    for (int i = 0; i < clients; ++i) {
+        allClients.push_back(std::make_unique<Client>(
+                QUrl(QStringLiteral("tcp://127.0.0.1:%1").arg(silent.serverPort()))));
+        Client &client = *allClients.back();
+        client.setLimits(limits);
+        for (int option = 0; option < connections; ++option) {
+            QVERIFY(client.over(TransportOption(TransportOption::Flag(option)))
+                            .notify("size", noise));
+            QTRY_COMPARE(client.counters().connectionsOpened, quint64(option + 1));
+        }
+    }
+    std::vector<std::unique_ptr<Server>> allServers;
+    std::vector<std::unique_ptr<QTcpSocket>> peers;
+    for (int i = 0; i < servers; ++i) {
+        allServers.push_back(std::make_unique<Server>());
+        Server &server = *allServers.back();
+        server.setLimits(limits);
+        QVERIFY(server.listen(QUrl("tcp://127.0.0.1:0")));
+        peers.push_back(std::make_unique<QTcpSocket>());
+        peers.back()->setReadBufferSize(1);
+        peers.back()->connectToHost(QHostAddress::LocalHost,
+                                    quint16(server.urls().constFirst().port()));
+        QTRY_COMPARE(server.sessions().size(), 1);
+        QVERIFY(server.sessions().constFirst()->notify("size", noise));
+    }
+    QElapsedTimer timer;
+    timer.start();
+    QTimer::singleShot(0, qApp, &QCoreApplication::quit);
+    QCoreApplication::exec();
+    QVERIFY2(timer.elapsed() < 7'000, qPrintable(QString::number(timer.elapsed())));
+    limits.closeTime = 0ms;
+    for (const auto &client : allClients)
+        client->setLimits(limits);
+    for (const auto &server : allServers)
+        server->setLimits(limits);
 }
 
 void tst_Limits::resultTooLarge()
@@ -797,12 +995,12 @@ void tst_Limits::resultTooLarge()
     server->bind("blob", [](int size) { return QByteArray(size, 'x'); });
     Client client(QUrl("memory:limits"));
     auto reply = client.call<QByteArray>("blob", 100'000);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::RemoteError);
     QVERIFY2(reply.error().message().startsWith(u"the result cannot be sent"),
              qPrintable(reply.error().message()));
     auto small = client.call<QByteArray>("blob", 10);
-    QVERIFY(small.waitForFinished(5s));
+    QVERIFY(small.waitForFinished(30s));
     QCOMPARE(small.result().size(), 10);
 }
 
@@ -860,7 +1058,7 @@ void tst_Limits::extremes()
         client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 2, ms, ms});
         for (const auto option : {TransportOption(), TransportOption(TransportOption::Deflate)}) {
             auto reply = client.over(option).call<QByteArray>("echo", QByteArray(40'000, 'x'));
-            QVERIFY(reply.waitForFinished(time > 1000 ? ms : 5s));
+            QVERIFY(reply.waitForFinished(time > 1000 ? ms : 30s));
             QVERIFY2(!reply.error(), qPrintable(reply.error().message()));
         }
         client.notify("note", QStringLiteral("last"));
@@ -871,7 +1069,7 @@ void tst_Limits::extremes()
     Client refused(QUrl("tcp://127.0.0.1:1"));
     refused.setReconnect({MsgpackRpc::Reconnect::OnDemand, time > 0 ? 1 : 3, ms, ms});
     auto reply = refused.call("echo", 1);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::ConnectFailed);
 }
 
@@ -893,9 +1091,108 @@ void tst_Limits::noRequestsInWork()
         waiting.takeFirst().result(1);
         QTRY_COMPARE(waiting.size(), 1);
         waiting.takeFirst().result(2);
-        QVERIFY(second.waitForFinished(5s));
+        QVERIFY(second.waitForFinished(30s));
         QCOMPARE(second.result(), 2);
     }
+}
+
+using NumberOf = std::function<qint64(Limits &, qint64)>; // sets it, unless to 0, and returns it
+Q_DECLARE_METATYPE(NumberOf)
+
+void tst_Limits::negative_data()
+{
+    QTest::addColumn<NumberOf>("numberOf");
+    QTest::addColumn<bool>("isEndless");
+    const auto row = [](const char *name, auto member, bool isEndless = false) {
+        const NumberOf numberOf = [member](Limits &limits, qint64 number) {
+            using Value = std::decay_t<decltype(limits.*member)>;
+            if (number != 0)
+                limits.*member = Value(number);
+            if constexpr (std::is_arithmetic_v<Value>)
+                return qint64(limits.*member);
+            else
+                return qint64((limits.*member).count());
+        };
+        QTest::newRow(name) << numberOf << isEndless;
+    };
+    row("messageBytes", &Limits::messageBytes);
+    row("depth", &Limits::depth);
+    row("items", &Limits::items);
+    row("inflatedBytes", &Limits::inflatedBytes);
+    row("queuedBytes", &Limits::queuedBytes);
+    row("pendingCalls", &Limits::pendingCalls);
+    row("requestsInWork", &Limits::requestsInWork);
+    row("connections", &Limits::connections);
+    row("connectionsPerAddress", &Limits::connectionsPerAddress);
+    row("datagramSessions", &Limits::datagramSessions);
+    row("datagramIdleTime", &Limits::datagramIdleTime, true);
+    row("datagramReplyBytes", &Limits::datagramReplyBytes);
+    row("clusterSessions", &Limits::clusterSessions);
+    row("clusterIdleTime", &Limits::clusterIdleTime);
+    row("halfMessageTime", &Limits::halfMessageTime);
+    row("tlsHandshakeTime", &Limits::tlsHandshakeTime);
+    row("unauthenticatedConnections", &Limits::unauthenticatedConnections);
+    row("authenticationTime", &Limits::authenticationTime);
+    row("idleTime", &Limits::idleTime, true);
+    row("closeTime", &Limits::closeTime);
+}
+
+// Whatever is less than none is none, and is told so; of two times it is without end.
+void tst_Limits::negative()
+{
+    QFETCH(const NumberOf, numberOf);
+    QFETCH(const bool, isEndless);
+    for (const qint64 number : {qint64(-1), qint64(std::numeric_limits<int>::min())}) {
+        Limits limits;
+        QCOMPARE(numberOf(limits, number), number);
+        const qint64 expected = isEndless ? number : 0;
+        Server server;
+        QSignalSpy changes(&server, &Server::limitsChanged);
+        Client client;
+        MsgpackRpc::SessionPool pool;
+        for (int i = 0; i < 2; ++i) { // the second time it is the same
+            server.setLimits(limits);
+            client.setLimits(limits);
+            pool.setLimits(limits);
+        }
+        QCOMPARE(changes.size(), 1);
+        for (Limits held : {server.limits(), client.limits(), pool.limits()})
+            QCOMPARE(numberOf(held, 0), expected);
+    }
+}
+
+// At the gates of those that refuse calls and connections.
+void tst_Limits::negativeIsNone()
+{
+    const auto server = serve({});
+    Limits limits;
+    limits.pendingCalls = -1;
+    Client client(QUrl("memory:limits"));
+    client.setLimits(limits);
+    const auto tooMany = client.call("echo", 1);
+    QTRY_COMPARE(tooMany.error().code(), Error::LimitExceeded);
+    limits = {};
+    limits.messageBytes = -1;
+    client.setLimits(limits);
+    const auto tooLarge = client.call("echo", 1);
+    QTRY_COMPARE(tooLarge.error().code(), Error::LimitExceeded);
+    limits = {};
+    limits.queuedBytes = -1;
+    client.setLimits(limits);
+    const auto tooMuch = client.call("echo", 1);
+    QTRY_COMPARE(tooMuch.error().code(), Error::LimitExceeded);
+    client.setLimits({});
+    QVERIFY(client.call("echo", 1).waitForFinished(20s));
+
+    limits = {};
+    limits.connectionsPerAddress = -1;
+    const auto closed = serve(limits, QUrl("tcp://127.0.0.1:0"));
+    Client nobody(closed->urls().constFirst());
+    nobody.setReconnect({MsgpackRpc::Reconnect::OnDemand, -1, -1ms, -1ms});
+    auto refused = nobody.call("echo", 1);
+    QVERIFY(refused.waitForFinished(20s));
+    QCOMPARE(refused.error().code(), Error::ConnectionLost);
+    QVERIFY(closed->sessions().isEmpty());
 }
 
 QTEST_GUILESS_MAIN(tst_Limits)

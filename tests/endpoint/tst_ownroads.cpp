@@ -46,6 +46,12 @@ private Q_SLOTS:
     void tcpServer();
     void localServer();
     void notListening();
+    void ofAnotherThread();
+    void takenTwice();
+    void leftAsItWas_data();
+    void leftAsItWas();
+    void goneWhilePaused_data();
+    void goneWhilePaused();
     void serverDeleted();
     void paused_data();
     void paused();
@@ -69,7 +75,7 @@ int add(int a, int b)
 int sumOf(Session &session)
 {
     auto reply = session.call<int>("add", 1, 2);
-    if (!reply.waitForFinished(10s) || reply.error())
+    if (!reply.waitForFinished(30s) || reply.error())
         qWarning("%s", qPrintable(reply.error().message()));
     return reply.result();
 }
@@ -83,7 +89,7 @@ struct SocketPair
         server.listen(QHostAddress::LocalHost);
         near = std::make_unique<QTcpSocket>();
         near->connectToHost(QHostAddress::LocalHost, server.serverPort());
-        if (near->waitForConnected(10'000) && server.waitForNewConnection(10'000)) {
+        if (near->waitForConnected(30'000) && server.waitForNewConnection(30'000)) {
             far.reset(server.nextPendingConnection());
             far->setParent(nullptr);
         }
@@ -113,10 +119,10 @@ void tst_OwnRoads::device()
     QLocalSocket local;
     if (isLocal) {
         local.connectToServer(url.path());
-        QVERIFY(local.waitForConnected(10'000));
+        QVERIFY(local.waitForConnected(30'000));
     } else {
         tcp.connectToHost(url.host(), quint16(url.port()));
-        QVERIFY(tcp.waitForConnected(10'000));
+        QVERIFY(tcp.waitForConnected(30'000));
     }
     QIODevice *const device = isLocal ? static_cast<QIODevice *>(&local) : &tcp;
     device->setObjectName(QStringLiteral("my device"));
@@ -205,7 +211,7 @@ void tst_OwnRoads::ends()
         QVERIFY2(error.message().contains(u"the device was closed"), qPrintable(error.message()));
     QCOMPARE(client.state(), Client::Unconnected);
     auto late = client.call("hang");
-    QVERIFY(late.waitForFinished(10s));
+    QVERIFY(late.waitForFinished(30s));
     QCOMPARE(late.error().code(), Error::NotConnectable);
 }
 
@@ -222,7 +228,7 @@ void tst_OwnRoads::secondDevice()
     QTRY_COMPARE(client.state(), Client::Connected);
     QVERIFY(client.setDevice(second.near.get()));
     QVERIFY(!first.near->isOpen());
-    QVERIFY(open.waitForFinished(10s));
+    QVERIFY(open.waitForFinished(30s));
     QCOMPARE(open.error().code(), Error::Canceled);
     QCOMPARE(sumOf(client), 3);
     // And none: back to where it was.
@@ -263,7 +269,7 @@ void tst_OwnRoads::useless()
     QVERIFY(!client.setDevice(device));
     auto reply = client.call("add", 1, 2);
     QVERIFY(!reply.isFinished());
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::NotConnectable);
     QVERIFY2(reply.error().message().contains(what), qPrintable(reply.error().message()));
 }
@@ -277,7 +283,7 @@ void tst_OwnRoads::otherThread()
     Client client;
     QVERIFY(!client.setDevice(pair.near.get()));
     auto reply = client.call("add", 1, 2);
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::NotConnectable);
     QVERIFY(reply.error().message().contains(QStringLiteral("another thread")));
     thread.quit();
@@ -308,7 +314,7 @@ void tst_OwnRoads::nestedLoop()
     QVERIFY(server.listen(&theirs));
     QTcpSocket socket;
     socket.connectToHost(QHostAddress::LocalHost, theirs.serverPort());
-    QVERIFY(socket.waitForConnected(10'000));
+    QVERIFY(socket.waitForConnected(30'000));
     Client client;
     QVERIFY(client.setDevice(&socket));
     int inner = 0;
@@ -375,7 +381,7 @@ void tst_OwnRoads::localServer()
     // A call in the other direction, waited for in a method.
     server.bind("nested", this, [&] {
         auto back = server.sessions().constFirst()->call<int>("twice", 21);
-        back.waitForFinished(10s);
+        back.waitForFinished(30s);
         inner = back.result();
         return inner;
     });
@@ -404,6 +410,137 @@ void tst_OwnRoads::notListening()
     QVERIFY(!server.listen(static_cast<QTcpServer *>(nullptr)));
     QVERIFY(!server.listen(static_cast<QLocalServer *>(nullptr)));
     QVERIFY(!server.isListening());
+}
+
+void tst_OwnRoads::ofAnotherThread()
+{
+    QThread thread;
+    thread.start();
+    auto *const tcp = new QTcpServer;
+    auto *const local = new QLocalServer;
+    QVERIFY(tcp->listen(QHostAddress::LocalHost));
+    tcp->moveToThread(&thread);
+    local->moveToThread(&thread);
+    Server server;
+    QVERIFY(!server.listen(tcp));
+    QCOMPARE(server.error().code(), Error::NotConnectable);
+    QVERIFY(server.error().message().contains(QStringLiteral("lives in another thread")));
+    QVERIFY(!server.listen(local));
+    QVERIFY(server.error().message().contains(QStringLiteral("lives in another thread")));
+    QVERIFY(!server.isListening());
+    tcp->deleteLater();
+    local->deleteLater();
+    thread.quit();
+    QVERIFY(thread.wait(20'000));
+}
+
+// Two would share its connections at random.
+void tst_OwnRoads::takenTwice()
+{
+    QTcpServer tcp;
+    QLocalServer local;
+    QVERIFY(tcp.listen(QHostAddress::LocalHost));
+    QVERIFY(local.listen(
+            QStringLiteral("tst-ownroads-%1").arg(QCoreApplication::applicationPid())));
+    auto first = std::make_unique<Server>();
+    Server second;
+    first->bind("add", add);
+    second.bind("add", add);
+    QVERIFY(first->listen(&tcp));
+    QVERIFY(first->listen(&local));
+    for (Server *const server : {first.get(), &second}) {
+        QVERIFY(!server->listen(&tcp));
+        QCOMPARE(server->error().code(), Error::NotConnectable);
+        QVERIFY(server->error().message().contains(QStringLiteral("taken already")));
+        QVERIFY(!server->listen(&local));
+        QVERIFY(server->error().message().contains(QStringLiteral("taken already")));
+    }
+    QCOMPARE(first->urls().size(), 2);
+    QVERIFY(!second.isListening());
+    // A refusal does not free it.
+    QVERIFY(!second.listen(&tcp));
+    const QList<QUrl> urls = first->urls();
+    Client client(urls.constFirst());
+    QCOMPARE(sumOf(client), 3);
+    // Once it is free it may be another's.
+    first->close();
+    QVERIFY(first->listen(&tcp));
+    first.reset();
+    QVERIFY(second.listen(&tcp));
+    QVERIFY(second.listen(&local));
+    for (const QUrl &url : urls) {
+        Client late(url);
+        QCOMPARE(sumOf(late), 3);
+    }
+}
+
+void tst_OwnRoads::leftAsItWas_data()
+{
+    QTest::addColumn<bool>("isDeleted");
+    QTest::newRow("close") << false;
+    QTest::newRow("destructor") << true;
+}
+
+// It was paused at the limit, which is not the limit of whoever takes its connections then.
+void tst_OwnRoads::leftAsItWas()
+{
+    QFETCH(const bool, isDeleted);
+    MsgpackRpc::Limits limits;
+    limits.connections = 1;
+    auto server = std::make_unique<Server>();
+    server->setLimits(limits);
+    server->bind("add", add);
+    QTcpServer theirs;
+    QVERIFY(theirs.listen(QHostAddress::LocalHost));
+    QVERIFY(server->listen(&theirs));
+    Client client(server->urls().constFirst());
+    QCOMPARE(sumOf(client), 3); // there are no more places
+    if (isDeleted)
+        server.reset();
+    else
+        server->close();
+    QVERIFY(theirs.dynamicPropertyNames().isEmpty());
+    QSignalSpy connections(&theirs, &QTcpServer::newConnection);
+    QTcpSocket other;
+    other.connectToHost(QHostAddress::LocalHost, theirs.serverPort());
+    QTRY_COMPARE_WITH_TIMEOUT(connections.size(), 1, 20'000);
+    QVERIFY(theirs.hasPendingConnections());
+}
+
+void tst_OwnRoads::goneWhilePaused_data()
+{
+    QTest::addColumn<bool>("isDeleted");
+    QTest::newRow("closed") << false;
+    QTest::newRow("deleted") << true;
+}
+
+void tst_OwnRoads::goneWhilePaused()
+{
+    QFETCH(const bool, isDeleted);
+    MsgpackRpc::Limits limits;
+    limits.connections = 1;
+    Server server;
+    server.setLimits(limits);
+    server.bind("add", add);
+    auto theirs = std::make_unique<QTcpServer>();
+    QVERIFY(theirs->listen(QHostAddress::LocalHost));
+    QVERIFY(server.listen(theirs.get()));
+    Client client(server.urls().constFirst());
+    QCOMPARE(sumOf(client), 3);
+    if (isDeleted)
+        theirs.reset();
+    else
+        theirs->close();
+    QVERIFY(server.urls().isEmpty());
+    // Accepting goes on, and pauses: with nothing that could.
+    limits.connections = 2;
+    server.setLimits(limits);
+    QCOMPARE(sumOf(client), 3);
+    limits.connections = 1;
+    server.setLimits(limits);
+    QCOMPARE(sumOf(client), 3);
+    server.close();
+    QVERIFY(server.sessions().isEmpty());
 }
 
 // Sessions go on without the server that has accepted them.
@@ -465,7 +602,7 @@ void tst_OwnRoads::paused()
     QCOMPARE(sumOf(*first), 3);
     QVERIFY(!waiting.isFinished());
     first.reset();
-    QVERIFY(waiting.waitForFinished(10s));
+    QVERIFY(waiting.waitForFinished(30s));
     QCOMPARE(waiting.result(), 3);
 }
 
@@ -489,7 +626,7 @@ void tst_OwnRoads::pausedLocalServer()
     QVERIFY(!waiting.isFinished());
     QCOMPARE(server.sessions().size(), 1);
     first.reset();
-    QVERIFY(waiting.waitForFinished(10s));
+    QVERIFY(waiting.waitForFinished(30s));
     QCOMPARE(waiting.result(), 3);
 }
 
@@ -510,7 +647,7 @@ void tst_OwnRoads::anotherLimitWhilePaused()
     QVERIFY(!waiting.isFinished());
     limits.connections = 2;
     server.setLimits(limits);
-    QVERIFY(waiting.waitForFinished(10s));
+    QVERIFY(waiting.waitForFinished(30s));
     QCOMPARE(waiting.result(), 3);
     // And the other way: those that are there stay.
     limits.connections = 1;
@@ -521,7 +658,7 @@ void tst_OwnRoads::anotherLimitWhilePaused()
     QCOMPARE(server.sessions().size(), 2);
     first.close();
     second.close();
-    QVERIFY(late.waitForFinished(10s));
+    QVERIFY(late.waitForFinished(30s));
     QCOMPARE(late.result(), 3);
 }
 
@@ -596,7 +733,7 @@ void tst_OwnRoads::goneWhileAcceptingResumes()
     QTcpSocket second;
     first.connectToHost(QHostAddress::LocalHost, one.serverPort());
     second.connectToHost(QHostAddress::LocalHost, one.serverPort());
-    QVERIFY(first.waitForConnected(5'000) && second.waitForConnected(5'000));
+    QVERIFY(first.waitForConnected(30'000) && second.waitForConnected(30'000));
     QTRY_VERIFY(one.hasPendingConnections());
     QVERIFY(server->listen(&one) && server->listen(&two));
     QTRY_COMPARE(opened, 1);
@@ -620,7 +757,7 @@ void tst_OwnRoads::heldBack()
     QVERIFY(server.listen(&own));
     QTcpSocket peer;
     peer.connectToHost(QHostAddress::LocalHost, own.serverPort());
-    QVERIFY(peer.waitForConnected(5'000));
+    QVERIFY(peer.waitForConnected(30'000));
     peer.write(QByteArray::fromHex("940001a4776f726b90").repeated(10'000'000));
     QTRY_COMPARE(working.size(), 1);
     Client other(server.urls().constFirst());
@@ -667,7 +804,7 @@ void tst_OwnRoads::waitingConnections()
     Server server;
     server.bind("add", add);
     QVERIFY(server.listen(&theirs));
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.result(), 3);
 }
 

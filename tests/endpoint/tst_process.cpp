@@ -8,6 +8,7 @@
 
 #include <QtCore/QDir>
 #include <QtCore/QElapsedTimer>
+#include <QtCore/QLoggingCategory>
 #include <QtCore/QStandardPaths>
 #include <QtCore/QTemporaryDir>
 #include <QtCore/QTimer>
@@ -38,6 +39,9 @@ private Q_SLOTS:
     void environmentAndDirectory();
     void notThere_data();
     void notThere();
+    void tellsWhy_data();
+    void tellsWhy();
+    void notExecutable();
     void exits_data();
     void exits();
     void crashes();
@@ -213,7 +217,7 @@ void tst_Process::notThere()
     client.startProcess(name, {}, directory);
     auto reply = client.call("add", 1, 2);
     QVERIFY(!reply.isFinished());
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::NotConnectable);
     QVERIFY2(reply.error().message().contains(QStringLiteral("cannot start")),
              qPrintable(reply.error().message()));
@@ -221,6 +225,91 @@ void tst_Process::notThere()
     QTRY_COMPARE(errors.size(), 1);
     QCOMPARE(finished.size(), 0);
     QCOMPARE(client.state(), Client::Unconnected);
+}
+
+void tst_Process::tellsWhy_data()
+{
+    QTest::addColumn<QString>("script");
+    QTest::addColumn<QString>("text");
+    const auto row = [](const char *name, const char *script, const QString &text) {
+        QTest::newRow(name) << QString::fromLatin1(script) << text;
+    };
+    row("exits at once", "exit 7", QStringLiteral("exited with code 7"));
+    row("says nothing", "exit 0", QStringLiteral("exited with code 0"));
+    row("says why", "echo first >&2; echo no licence >&2; exit 3",
+        QStringLiteral("exited with code 3; its last line of errors: no licence"));
+    row("says why without a line", "printf 'no licence' >&2; exit 3",
+        QStringLiteral("last line of errors: no licence"));
+    row("empty lines follow", "printf 'no licence\\n\\r\\n \\n' >&2; exit 3",
+        QStringLiteral("last line of errors: no licence"));
+    row("escaped", "printf 'red\\033[31m \\007' >&2; exit 3",
+        QStringLiteral("last line of errors: red\\x1b[31m \\x07"));
+    row("much", "i=0; while [ $i -lt 3000 ]; do printf 0123456789 >&2; i=$((i+1)); done; exit 3",
+        QStringLiteral("\u2026 (824 more)"));
+    row("killed", "echo dying >&2; kill -9 $$",
+        QStringLiteral("by signal 9; its last line of errors: dying"));
+    row("ended by a signal", "kill -15 $$", QStringLiteral("by signal 15"));
+    row("closes its streams", "echo bye >&2; exec sleep 30 <&- >&-",
+        QStringLiteral("closed its standard streams; its last line of errors: bye"));
+}
+
+// Why a program has ended is told to the calls: its name, its code or signal, and what it has said last. Its arguments and
+// its environment are not.
+void tst_Process::tellsWhy()
+{
+    QFETCH(const QString, script);
+    QFETCH(const QString, text);
+    static QStringList logged;
+    logged.clear();
+    const QtMessageHandler previous =
+            qInstallMessageHandler([](QtMsgType, const QMessageLogContext &, const QString &line) {
+                logged.append(line);
+            });
+    QLoggingCategory::setFilterRules(QStringLiteral("msgpackrpc.*=true"));
+    Client client;
+    QSignalSpy output(&client,
+                      &Client::processErrorOutput); // or it goes to the output of this test
+    QSignalSpy errors(&client, &Client::errorOccurred);
+    QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+    environment.insert(QStringLiteral("PASSWORD"), QStringLiteral("hidden"));
+    client.setReconnect({MsgpackRpc::Reconnect::OnDemand, 1, 1ms, 1ms});
+    client.startProcess(QStringLiteral("sh"),
+                        {QStringLiteral("-c"), script, QStringLiteral("hidden")}, {}, environment);
+    QTRY_VERIFY_WITH_TIMEOUT(!errors.isEmpty(), 30'000);
+    client.close();
+    qInstallMessageHandler(previous);
+    QLoggingCategory::setFilterRules(QString());
+    const auto error = errors.constFirst().constFirst().value<Error>();
+    QCOMPARE(error.code(), Error::ConnectionLost);
+    QVERIFY2(error.message().contains(text), qPrintable(error.message()));
+    QVERIFY2(error.message().startsWith(u"the connection to sh was lost"),
+             qPrintable(error.message()));
+    logged.append(error.message());
+    for (const QString &line : std::as_const(logged)) {
+        QVERIFY2(!line.contains(QStringLiteral("hidden")), qPrintable(line));
+        QVERIFY2(line.size() < 800, qPrintable(line));
+    }
+}
+
+void tst_Process::notExecutable()
+{
+    QTemporaryDir folder;
+    const QString path = folder.filePath(QStringLiteral("file"));
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.close();
+    Client client;
+    client.startProcess(path, {QStringLiteral("hidden")});
+    auto reply = client.call("add", 1, 2);
+    QVERIFY(reply.waitForFinished(30s));
+    QCOMPARE(reply.error().code(), Error::NotConnectable);
+    QCOMPARE(reply.error().message(),
+             QStringLiteral("cannot start %1: it is not executable").arg(path));
+    client.startProcess(folder.path());
+    auto another = client.call("add", 1, 2);
+    QVERIFY(another.waitForFinished(30s));
+    QCOMPARE(another.error().message(),
+             QStringLiteral("cannot start %1: it is a directory").arg(folder.path()));
 }
 
 void tst_Process::exits_data()
@@ -264,7 +353,7 @@ void tst_Process::crashes()
     QSignalSpy finished(&client, &Client::processFinished);
     client.startProcess(program);
     auto reply = client.call("crash");
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::ConnectionLost);
     QVERIFY2(reply.error().message().contains(QStringLiteral("crashed")),
              qPrintable(reply.error().message()));
@@ -294,7 +383,7 @@ void tst_Process::startsAgain()
     QSignalSpy finished(&client, &Client::processFinished);
     client.startProcess(program);
     const auto first = resultOf(client.call<qint64>("pid"));
-    QVERIFY(client.call("crash").waitForFinished(10s));
+    QVERIFY(client.call("crash").waitForFinished(30s));
     QTRY_COMPARE(finished.size(), 1);
     QCOMPARE(client.state(), Client::Unconnected);
     QVERIFY(!hasChildren());
@@ -302,7 +391,7 @@ void tst_Process::startsAgain()
     QVERIFY(second > 0 && second != first);
 
     client.setReconnect({Reconnect::Always, 5, 1ms, 10ms});
-    QVERIFY(client.call("crash").waitForFinished(10s));
+    QVERIFY(client.call("crash").waitForFinished(30s));
     QTRY_COMPARE(finished.size(), 2);
     QTRY_COMPARE(client.state(), Client::Connected);
     QVERIFY(hasChildren());
@@ -333,7 +422,7 @@ void tst_Process::closesItsStreams()
     client.setLimits(limits);
     client.startProcess(program, {QStringLiteral("closed")});
     auto reply = client.call("add", 1, 2);
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::ConnectionLost);
     QVERIFY2(reply.error().message().contains(QStringLiteral("closed its standard streams")),
              qPrintable(reply.error().message()));
@@ -389,7 +478,7 @@ void tst_Process::straysDoNotHurt()
     connect(&client, &Client::processErrorOutput, this,
             [&](const QByteArray &bytes) { text += bytes; });
     client.startProcess(program);
-    QVERIFY(client.call<void>("print", "stray").waitForFinished(10s));
+    QVERIFY(client.call<void>("print", "stray").waitForFinished(30s));
     QCOMPARE(resultOf(client.call<int>("inputByte")), EOF);
     QCOMPARE(resultOf(client.call<int>("add", 1, 2)), 3);
     QTRY_COMPARE(text.count("stray"), 3);
@@ -420,7 +509,7 @@ void tst_Process::closeEndsIt()
     QElapsedTimer timer;
     timer.start();
     client.close();
-    QVERIFY(timer.elapsed() < 10'000);
+    QVERIFY(timer.elapsed() < 20'000);
     QTRY_COMPARE(open.error().code(), Error::Canceled);
     QTRY_COMPARE(finished.size(), 1);
     QCOMPARE(finished.first().at(1).value<QProcess::ExitStatus>(),
@@ -500,7 +589,7 @@ void tst_Process::deletedWhileStarting()
 void tst_Process::closedWhileTheLoopRuns()
 {
     MsgpackRpc::Limits limits;
-    limits.closeTime = 2s;
+    limits.closeTime = 20s; // with a wait, it would take so long
     auto client = std::make_unique<Client>();
     client->setLimits(limits);
     client->startProcess(program, {QStringLiteral("stubborn")});
@@ -519,8 +608,9 @@ void tst_Process::closedWhileTheLoopRuns()
             },
             Qt::QueuedConnection);
     loop.exec();
-    QVERIFY2(took < 1000, qPrintable(QString::number(took)));
+    QVERIFY2(took < 15'000, qPrintable(QString::number(took)));
     QVERIFY(!isGone(pid));
+    ::kill(pid_t(pid), SIGKILL); // rather than by the client after all that time
     QTRY_VERIFY(isGone(pid));
 }
 
@@ -569,7 +659,7 @@ void tst_Process::closedBeforeItFailsToStart()
     QVERIFY(finished.isEmpty());
     // And when nobody closes: it is tried once, since it would fail again.
     auto reply = client.call("add", 1, 2);
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::NotConnectable);
     QVERIFY2(reply.error().message().contains(QStringLiteral("cannot start")),
              qPrintable(reply.error().message()));
@@ -630,7 +720,7 @@ void tst_Process::anotherProcess()
     const auto first = resultOf(client.call<qint64>("pid"));
     auto open = client.call("hang");
     client.startProcess(program);
-    QVERIFY(open.waitForFinished(10s));
+    QVERIFY(open.waitForFinished(30s));
     QCOMPARE(open.error().code(), Error::Canceled);
     const auto second = resultOf(client.call<qint64>("pid"));
     QVERIFY(second != first);
@@ -646,13 +736,13 @@ void tst_Process::backToTheUrl()
     client.setUrl(QUrl("memory:tst-process-nobody"));
     client.setReconnect({Reconnect::OnDemand, 1, 1ms, 1ms});
     auto reply = client.call("add", 1, 2);
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::ConnectFailed);
     // A program's name is no URL.
     for (const char *url : {"exec:ls", "process:ls", "stdio:", "/bin/ls"}) {
         Client other{QUrl(QLatin1String(url))};
         auto refused = other.call("add", 1, 2);
-        QVERIFY(refused.waitForFinished(10s));
+        QVERIFY(refused.waitForFinished(30s));
         QCOMPARE(refused.error().code(), Error::NotConnectable);
     }
 }
@@ -686,7 +776,7 @@ void tst_Process::noPeerAtAll()
     client.startProcess(QStringLiteral("/bin/sh"),
                         {QStringLiteral("-c"), QStringLiteral("echo hello; exec sleep 1000")});
     auto reply = client.call("add", 1, 2);
-    QVERIFY(reply.waitForFinished(10s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::ProtocolViolation);
     QCOMPARE(client.state(), Client::Unconnected);
 }

@@ -49,8 +49,7 @@ void tst_SessionPool::samePeer_data()
     QTest::newRow("the same") << QUrl("tcp://127.0.0.1:1") << QUrl("tcp://127.0.0.1:1");
     QTest::newRow("case of a name") << QUrl("tcp://Example.ORG:1") << QUrl("tcp://example.org:1");
     QTest::newRow("case of the scheme") << QUrl("TCP://127.0.0.1:1") << QUrl("tcp://127.0.0.1:1");
-    QTest::newRow("a path") << QUrl("tcp://127.0.0.1:1/x?y#z") << QUrl("tcp://127.0.0.1:1");
-    QTest::newRow("a user") << QUrl("tcp://me@127.0.0.1:1") << QUrl("tcp://127.0.0.1:1");
+    QTest::newRow("a slash") << QUrl("tcp://127.0.0.1:1/") << QUrl("tcp://127.0.0.1:1");
     QTest::newRow("IPv6") << QUrl("tcp://[0:0:0:0:0:0:0:1]:1") << QUrl("tcp://[::1]:1");
     QTest::newRow("IPv4 in IPv6") << QUrl("tcp://[::ffff:127.0.0.1]:1")
                                   << QUrl("tcp://127.0.0.1:1");
@@ -102,9 +101,9 @@ void tst_SessionPool::calls()
     auto two = pool.session(QStringLiteral("127.0.0.1"), port)->call<int>("who");
     const Address address(QHostAddress(QHostAddress::LocalHost), port);
     auto again = pool.session(address)->call<int>("who");
-    QVERIFY(one.waitForFinished(5s));
-    QVERIFY(two.waitForFinished(5s));
-    QVERIFY(again.waitForFinished(5s));
+    QVERIFY(one.waitForFinished(30s));
+    QVERIFY(two.waitForFinished(30s));
+    QVERIFY(again.waitForFinished(30s));
     QCOMPARE(one.result(), 1);
     QCOMPARE(two.result(), 2);
     QCOMPARE(again.result(), 2);
@@ -122,7 +121,7 @@ void tst_SessionPool::calledBack()
     SessionPool pool;
     int news = 0;
     QVERIFY(pool.bind("news", this, [&news](int x) { news = x; }));
-    QVERIFY(pool.session(server.urls().constFirst())->call("start").waitForFinished(5s));
+    QVERIFY(pool.session(server.urls().constFirst())->call("start").waitForFinished(30s));
     QTRY_COMPARE(news, 7);
 }
 
@@ -190,7 +189,7 @@ void tst_SessionPool::closeAndAgain()
     QTRY_COMPARE(ended, 5);
     QCOMPARE(pool.session(server.urls().constFirst()), session);
     auto again = session->call<int>("echo", 4);
-    QVERIFY(again.waitForFinished(5s));
+    QVERIFY(again.waitForFinished(30s));
     QCOMPARE(again.result(), 4);
 }
 
@@ -244,6 +243,10 @@ void tst_SessionPool::unusableUrls_data()
     QTest::newRow("no port") << QUrl("tcp://127.0.0.1");
     QTest::newRow("no host") << QUrl("tcp://:1");
     QTest::newRow("no name") << QUrl("memory:");
+    QTest::newRow("user") << QUrl("tcp://me@127.0.0.1:1");
+    QTest::newRow("path") << QUrl("tcp://127.0.0.1:1/x");
+    QTest::newRow("query") << QUrl("tcp://127.0.0.1:1?x");
+    QTest::newRow("not valid") << QUrl("tcp://127.0.0.1:99999");
 }
 
 void tst_SessionPool::unusableUrls()
@@ -251,7 +254,7 @@ void tst_SessionPool::unusableUrls()
     QFETCH(QUrl, url);
     SessionPool pool;
     auto reply = pool.session(url)->call("echo", 1);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), Error::NotConnectable);
 }
 

@@ -40,6 +40,7 @@ private Q_SLOTS:
     void acceptedDirections();
     void endOfOne_data();
     void endOfOne();
+    void workHoldsAllBack();
     void finishedStream();
     void bombForAServer_data();
     void bombForAServer();
@@ -194,11 +195,11 @@ void tst_StreamOptions::optionOfTheSession()
     client.setTransportOption(TransportOption::Deflate);
     auto first = client.call<int>("echo", 1);
     auto second = client.over(TransportOption::Deflate).call<int>("echo", 2);
-    QVERIFY(first.waitForFinished(5s) && second.waitForFinished(5s));
+    QVERIFY(first.waitForFinished(30s) && second.waitForFinished(30s));
     QCOMPARE(proxy.connections().size(), size_t(1));
     QCOMPARE(proxy.connections().front()->fromClient.left(4).toHex(), QByteArray("93040101"));
     auto plain = client.over(TransportOption()).call<int>("echo", 3);
-    QVERIFY(plain.waitForFinished(5s));
+    QVERIFY(plain.waitForFinished(30s));
     QCOMPARE(first.result() + second.result() + plain.result(), 6);
     QCOMPARE(proxy.connections().size(), size_t(2));
     QCOMPARE(proxy.connections().back()->fromClient.left(1).toHex(), QByteArray("94"));
@@ -206,7 +207,7 @@ void tst_StreamOptions::optionOfTheSession()
     client.close();
     QTRY_COMPARE(m_server->sessions().size(), 0);
     auto again = client.call<int>("echo", 4);
-    QVERIFY(again.waitForFinished(5s));
+    QVERIFY(again.waitForFinished(30s));
     QCOMPARE(again.result(), 4);
     QCOMPARE(proxy.connections().size(), size_t(3));
     QCOMPARE(proxy.connections().back()->fromClient.left(6).toHex(), QByteArray("93040101789c"));
@@ -290,7 +291,7 @@ void tst_StreamOptions::acceptedDirections()
     Client client(m_server->urls().constFirst());
     client.setTransportOption(TransportOption::Flag(asked));
     auto reply = client.call<int>("echo", 1);
-    QVERIFY(reply.waitForFinished(5s));
+    QVERIFY(reply.waitForFinished(30s));
     QCOMPARE(reply.error().code(), works ? Error::NoError : Error::ConnectionLost);
 }
 
@@ -326,20 +327,55 @@ void tst_StreamOptions::endOfOne()
     auto warm = client.over(TransportOption::Deflate).call<int>("echo", 1);
     auto deflated = client.over(TransportOption::Deflate).call<int>("hang");
     QTRY_COMPARE(m_open.size(), 2);
-    QVERIFY(warm.isFinished() || warm.waitForFinished(5s));
+    QVERIFY(warm.isFinished() || warm.waitForFinished(30s));
     QCOMPARE(proxy.connections().size(), size_t(2));
     harm(*proxy.connections().back());
     QTRY_VERIFY(deflated.isFinished());
     QCOMPARE(int(deflated.error().code()), code);
     QVERIFY(!plain.isFinished());
     auto again = client.over(TransportOption::Deflate).call<int>("echo", 2);
-    QVERIFY(again.waitForFinished(5s));
+    QVERIFY(again.waitForFinished(30s));
     QCOMPARE(again.result(), 2);
     QVERIFY(!plain.isFinished());
     m_open.constFirst().result(7);
     QTRY_VERIFY(plain.isFinished());
     QCOMPARE(plain.result(), 7);
     QCOMPARE(proxy.connections().size(), size_t(3));
+}
+
+// What is in work holds back all connections of a session, until there is less of it.
+void tst_StreamOptions::workHoldsAllBack()
+{
+    Client client(m_server->urls().constFirst());
+    Limits limits;
+    limits.requestsInWork = 2;
+    client.setLimits(limits);
+    QList<MsgpackRpc::Responder> working;
+    client.bind("work", [&](MsgpackRpc::Responder responder) { working.append(responder); });
+    client.bind("echo", [](int x) { return x; });
+    client.open();
+    QTRY_COMPARE(m_server->sessions().size(), 1);
+    client.over(TransportOption::Deflate).notify("add", 1, 2);
+    QTRY_COMPARE(m_server->sessions().size(), 2);
+    MsgpackRpc::Session *const plain = m_server->sessions().constFirst();
+    MsgpackRpc::Session *const deflated = m_server->sessions().constLast();
+
+    QList<MsgpackRpc::PendingReply<int>> replies{plain->call<int>("work")};
+    QTRY_COMPARE(working.size(), 1);
+    replies.append(plain->call<int>("work"));
+    QTRY_COMPARE(working.size(), 2); // the plain connection is not read any more
+    replies.append(deflated->call<int>("work")); // and the other not behind this
+    QTRY_COMPARE(working.size(), 3);
+    working[2].result(2);
+    QVERIFY(replies[2].waitForFinished(30s));
+    working[0].result(0);
+    working[1].result(1);
+    QVERIFY(replies[0].waitForFinished(30s) && replies[1].waitForFinished(30s));
+    for (MsgpackRpc::Session *const session : {plain, deflated}) {
+        auto echo = session->call<int>("echo", 5);
+        QVERIFY(echo.waitForFinished(30s));
+        QVERIFY2(!echo.error(), qPrintable(echo.error().message()));
+    }
 }
 
 // What came before the end of the stream is answered, in segments with any flush; the end closes the connection.

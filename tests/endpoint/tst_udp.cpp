@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "network.h"
+
 #include <MsgpackRpc/Client>
 #include <MsgpackRpc/Server>
 
@@ -197,8 +199,9 @@ void tst_Udp::mixedListeners()
     limits.connectionsPerAddress = 1;
     pair.server.setLimits(limits);
     QVERIFY(pair.server.listen(QUrl(QStringLiteral("tcp://127.0.0.1:0"))));
-    QVERIFY(pair.server.listen(QUrl(QStringLiteral("udp://[::1]:0"))));
-    Client six(pair.server.urls().at(2));
+    const bool isSix = pair.server.listen(QUrl(QStringLiteral("udp://[::1]:0")));
+    QCOMPARE(isSix, hasIPv6());
+    Client six(pair.server.urls().at(isSix ? 2 : 0)); // or over IPv4, from another port
     Client tcp(pair.server.urls().at(1));
     compareResult(pair.client.call<int>(7, 1), 2);
     compareResult(six.call<int>(7, 2), 3);
@@ -253,7 +256,7 @@ void tst_Udp::silence()
     Server server;
     server.bind("echo", [](int x) { return x; });
     QVERIFY(server.listen(client.url()));
-    compareResult(client.call<int>("echo", 5), 5);
+    compareResult(client.withTimeout(30s).call<int>("echo", 5), 5);
 }
 
 // That nobody listened for one datagram is told when the next is sent, which then has to be sent again.
@@ -331,11 +334,11 @@ void tst_Udp::largest()
     QFETCH(QByteArray, url);
     QFETCH(TransportOption, option);
     QFETCH(int, maximum);
+    SKIP_WITHOUT_HOST_OF(QString::fromLatin1(url));
     Pair pair(url.constData());
     QVERIFY(pair.listens);
     pair.client.setTransportOption(option);
     pair.client.setNextMsgid(1);
-    pair.client.setTimeout(5s);
     // [0, 1, "size", [bin16]]: 1 + 1 + 1 + 5 + 1 + 3
     constexpr int Header = 12;
     if (maximum > 0) {
@@ -454,8 +457,7 @@ void tst_Udp::optionNotAccepted()
     Pair pair;
     pair.server.setAcceptedOptions(TransportOption::RxDeflate);
     QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("more than is accepted")));
-    pair.client.setTimeout(300ms);
-    auto refused = pair.client.over(TransportOption::RxDeflate).call<int>(7, 1);
+    auto refused = pair.client.over(TransportOption::RxDeflate).withTimeout(300ms).call<int>(7, 1);
     QTRY_COMPARE(refused.error().code(), Error::Timeout);
     QCOMPARE(pair.server.datagramsDropped(), 1u);
     compareResult(pair.client.over(TransportOption::TxDeflate).call<int>(7, 1), 2);
@@ -516,6 +518,7 @@ void tst_Udp::strangersAreNotHeard()
 // A relay that loses one in ten each way.
 void tst_Udp::unreliableNetwork()
 {
+    Testing::Clock clock;
     Pair pair;
     QUdpSocket front;
     QUdpSocket back;
@@ -547,7 +550,6 @@ void tst_Udp::unreliableNetwork()
         }
     });
     Client client(QUrl(QStringLiteral("udp://127.0.0.1:%1").arg(front.localPort())));
-    client.setTimeout(2s);
     constexpr int Calls = 1000;
     QList<int> ended(Calls, 0);
     int results = 0;
@@ -566,9 +568,12 @@ void tst_Udp::unreliableNetwork()
                     ++timeouts;
                 });
         if (i % 20 == 19)
-            QTRY_VERIFY(results + timeouts + lost >= i - 20); // not to overrun the sockets' buffers
+            QTRY_VERIFY(results + lost >= i - 20); // not to overrun the sockets' buffers
     }
-    QTRY_COMPARE_WITH_TIMEOUT(results + timeouts, Calls, 20'000);
+    QTRY_COMPARE(results + lost, Calls); // each is lost once, on one way or the other
+    QCOMPARE(timeouts, 0);
+    clock.advance(60s);
+    QTRY_COMPARE(results + timeouts, Calls);
     QCOMPARE(ended, QList<int>(Calls, 1));
     QVERIFY(lost > 0);
     QVERIFY(timeouts > 0);
@@ -609,8 +614,7 @@ void tst_Udp::busySourcesStay()
     QTRY_COMPARE(waiting.size(), 1);
     QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("no room")));
     Client other(pair.client.url());
-    other.setTimeout(300ms);
-    auto refused = other.call<int>(7, 1);
+    auto refused = other.withTimeout(300ms).call<int>(7, 1);
     QTRY_COMPARE(pair.server.datagramsDropped(), 1u);
     QTRY_COMPARE(refused.error().code(), Error::Timeout);
     waiting.takeFirst().result(3);

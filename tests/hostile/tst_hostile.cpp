@@ -150,7 +150,7 @@ void tst_Hostile::toServer()
     const Hostile hostile = readFile(name);
     QTcpSocket peer;
     peer.connectToHost(QHostAddress::LocalHost, quint16(m_server->url().port()));
-    QVERIFY(peer.waitForConnected(5'000));
+    QVERIFY(peer.waitForConnected(30'000));
     QByteArray received;
     connect(&peer, &QTcpSocket::readyRead, this, [&] { received += peer.readAll(); });
     send(peer, hostile.bytes, slowly);

@@ -16,6 +16,7 @@ private Q_SLOTS:
     void idsCount();
     void idsWrap();
     void idsInUseAreNotGivenOut();
+    void enteredLater();
     void takeIf();
     void againstAModel();
 };
@@ -70,6 +71,31 @@ void tst_CallTable::idsInUseAreNotGivenOut()
         given.insert(next);
     }
     QCOMPARE(table.find(id), longCall.get());
+}
+
+// A call that has its id before others, and is entered after them: neither takes the place of another.
+void tst_CallTable::enteredLater()
+{
+    CallTable table;
+    const StatePtr early(new State);
+    early->msgid = table.nextId();
+    table.skipId();
+    std::vector<StatePtr> waiting;
+    for (int i = 0; i < 1000; ++i) {
+        const StatePtr state(new State);
+        QVERIFY(insert(table, state) != early->msgid);
+        if (i % 16 == 15) // has the slot of the early one in a small table
+            waiting.push_back(state);
+        else
+            table.take(state->msgid);
+    }
+    const quint32 next = table.nextId();
+    table.insert(early->msgid, early.get());
+    QCOMPARE(table.size(), int(waiting.size()) + 1);
+    QCOMPARE(table.find(early->msgid), early.get());
+    for (const StatePtr &state : waiting)
+        QCOMPARE(table.find(state->msgid), state.get());
+    QCOMPARE(table.nextId(), next); // not an id that was used a moment ago
 }
 
 void tst_CallTable::takeIf()
