@@ -3,6 +3,8 @@
 
 #include "scriptwriter_p.h"
 
+#include <MsgpackRpc/loggable.h>
+
 #include <QtQml/QQmlInfo>
 
 namespace MsgpackRpc {
@@ -121,7 +123,7 @@ void RpcCall::call()
     m_isRefreshing = false;
     ScriptSupport *const support = ScriptSupport::of(this);
     if (!m_client || support == nullptr) {
-        qmlWarning(this) << "there is no client to call " << m_method.toString();
+        qmlWarning(this) << "there is no client to call " << Detail::loggable(m_method.toString());
         return;
     }
     abandon();

@@ -7,6 +7,8 @@
 #include "scriptreader_p.h"
 #include "scriptwriter_p.h"
 
+#include <MsgpackRpc/loggable.h>
+
 #include <QtQml/QQmlComponent>
 #include <QtQml/QQmlContext>
 #include <QtQml/QQmlEngine>
@@ -288,7 +290,7 @@ void RpcClient::setHandlers(QObject *handlers)
         m_dispatcher.unserve(m_handlers);
     m_handlers = handlers;
     if (handlers != nullptr && !m_dispatcher.serve(QString(), handlers))
-        qmlWarning(this) << m_dispatcher.error().message();
+        qmlWarning(this) << Detail::loggable(m_dispatcher.error().message());
     Q_EMIT handlersChanged();
 }
 
@@ -466,8 +468,10 @@ bool RpcClient::notify(const QJSValue &method, const QJSValue &arguments)
         if (!error && m_session && notifyWith(callTarget({}), scriptMethod, apart))
             return true;
     }
-    qmlWarning(this) << "a notification of " << scriptMethod.text() << " was dropped: "
-                     << (error ? error.message() : QStringLiteral("it could not be queued"));
+    qmlWarning(this) << "a notification of " << Detail::loggable(scriptMethod.text())
+                     << " was dropped: "
+                     << (error ? Detail::loggable(error.message())
+                               : QStringLiteral("it could not be queued"));
     return false;
 }
 

@@ -5,6 +5,8 @@
 #include "scriptmethod_p.h"
 #include "scriptwriter_p.h"
 
+#include <MsgpackRpc/loggable.h>
+
 #include <QtCore/QMetaMethod>
 #include <QtQml/QQmlContext>
 #include <QtQml/QQmlEngine>
@@ -157,7 +159,7 @@ void RpcServer::setProblem(Error *place, const Error &problem)
 {
     *place = problem;
     if (problem)
-        qmlWarning(this) << problem.message();
+        qmlWarning(this) << Detail::loggable(problem.message());
     const Error error = m_listenProblem ? m_listenProblem : m_serveProblem;
     const ScriptSupport *const support = ScriptSupport::of(this);
     if (support == nullptr || (!error && m_error.isUndefined()))
@@ -227,8 +229,8 @@ int RpcServer::notifyAll(const QJSValue &method, const QJSValue &arguments)
         error = argumentsError(writer);
     }
     if (error) {
-        qmlWarning(this) << "a notification of " << scriptMethod.text()
-                         << " was dropped: " << error.message();
+        qmlWarning(this) << "a notification of " << Detail::loggable(scriptMethod.text())
+                         << " was dropped: " << Detail::loggable(error.message());
         return 0;
     }
     int count = 0;

@@ -5,6 +5,7 @@
 #include "scriptwriter_p.h"
 
 #include <MsgpackRpc/codec.h>
+#include <MsgpackRpc/loggable.h>
 #include <MsgpackRpc/session.h>
 
 #include <QtCore/QLoggingCategory>
@@ -161,8 +162,9 @@ void ScriptFunction::invoke(IncomingCall &call) const
         return call.fail(QStringLiteral("%1: the QML engine is gone").arg(signature));
     if (engine->hasError()) {
         const QJSValue thrown = engine->catchError();
-        qCDebug(lcDispatch).noquote() << signature << "threw" << thrown.toString()
-                                      << thrown.property(QStringLiteral("stack")).toString();
+        qCDebug(lcDispatch).noquote()
+                << signature << "threw" << Detail::loggable(thrown.toString())
+                << Detail::loggable(thrown.property(QStringLiteral("stack")).toString());
         return call.fail(errorValue(*support, thrown));
     }
     if (result.isObject() && result.property(QStringLiteral("then")).isCallable()) {
@@ -207,8 +209,8 @@ void ScriptAnswer::reject(const QJSValue &error)
     if (m_responder.isValid())
         m_responder.error(errorValue(*m_support, error));
     else
-        qCWarning(lcDispatch).noquote()
-                << "the notification" << m_method << "failed:" << error.toString();
+        qCWarning(lcDispatch).noquote() << "the notification" << Detail::loggable(m_method)
+                                        << "failed:" << Detail::loggable(error.toString());
 }
 
 } // namespace MsgpackRpc

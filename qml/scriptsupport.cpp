@@ -9,6 +9,7 @@
 #include "scriptreader_p.h"
 
 #include <MsgpackRpc/codec.h>
+#include <MsgpackRpc/loggable.h>
 
 #include <QtCore/QLoggingCategory>
 #include <QtQml/QQmlEngine>
@@ -158,18 +159,20 @@ void ScriptSupport::unhandled(const QJSValue &error)
 {
     if (error.property(QStringLiteral("name")).toString() != QLatin1String("RpcError")) {
         qCWarning(lcCall).noquote()
-                << "a handler of a call threw, and nobody handles it:" << error.toString()
-                << error.property(QStringLiteral("stack")).toString();
+                << "a handler of a call threw, and nobody handles it:"
+                << Detail::loggable(error.toString())
+                << Detail::loggable(error.property(QStringLiteral("stack")).toString());
         return;
     }
     // Who cancels knows.
     if (error.property(QStringLiteral("code")).toInt() == Error::Canceled)
         return;
-    qCWarning(lcCall).noquote() << "the call of"
-                                << error.property(QStringLiteral("method")).toString() << "at"
-                                << error.property(QStringLiteral("url")).toString()
-                                << "failed and nobody handles it:"
-                                << error.property(QStringLiteral("message")).toString();
+    qCWarning(lcCall).noquote()
+            << "the call of"
+            << Detail::loggable(error.property(QStringLiteral("method")).toString()) << "at"
+            << Detail::loggable(error.property(QStringLiteral("url")).toString())
+            << "failed and nobody handles it:"
+            << Detail::loggable(error.property(QStringLiteral("message")).toString());
 }
 
 } // namespace MsgpackRpc

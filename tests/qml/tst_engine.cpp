@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <MsgpackRpc/Client>
+#include <MsgpackRpc/ErrorException>
 #include <MsgpackRpc/Responder>
 #include <MsgpackRpc/Server>
 
@@ -9,6 +10,7 @@
 #include <QtTest/QSignalSpy>
 #include <QtTest/QTest>
 
+#include <algorithm>
 #include <memory>
 
 // Engines that go before or after what was made by them, and engines side by side.
@@ -24,6 +26,7 @@ private Q_SLOTS:
     void twoEngines();
     void clientOfCppOutlivesQml();
     void timesOfCpp();
+    void foreignTextInTheLog();
 
 private:
     std::unique_ptr<MsgpackRpc::Server> m_server;
@@ -189,6 +192,62 @@ void tst_Engine::timesOfCpp()
     qmlClient->setProperty("source", QVariant::fromValue<QObject *>(&client));
     QCOMPARE(qmlClient->property("timeout").toInt(), std::numeric_limits<int>::max());
     QCOMPARE(qmlClient->property("connectTimeout").toInt(), -1);
+}
+
+// What others have written is part of a line of the log, and makes none.
+void tst_Engine::foreignTextInTheLog()
+{
+    static const QString forged = QStringLiteral("\n2026-01-01 root logged in\x1b[2J");
+    m_server->bind("fail", [] { throw MsgpackRpc::ErrorException(forged); });
+    QQmlEngine engine;
+    engine.addImportPath(QStringLiteral(QML_IMPORT));
+    QQmlComponent component(&engine);
+    component.setData(R"(
+import QtQml
+import MsgpackRpc
+QtObject {
+    readonly property RpcClient client: RpcClient { id: client; url: "memory:engine" }
+    readonly property RpcServer server: RpcServer {
+        url: "memory:qml-forged"
+        target: QtObject {
+            function refuse(text: string) { throw new Error(text) }
+            function refuseLater() { return client.remote.fail() }
+        }
+    }
+    function fail() { client.remote.fail() }
+    function serve(name) { server.objects = { [name]: 1 } }
+    function failInAHandler() { client.remote.fail().then(() => {}, error => { throw error.message }) }
+}
+)",
+                      QUrl());
+    const std::unique_ptr<QObject> root(component.create());
+    QVERIFY2(root != nullptr, qPrintable(component.errorString()));
+    static QStringList logged;
+    logged.clear();
+    const QtMessageHandler previous =
+            qInstallMessageHandler([](QtMsgType, const QMessageLogContext &, const QString &line) {
+                logged.append(line);
+            });
+    const auto restore = qScopeGuard([previous] { qInstallMessageHandler(previous); });
+    QVERIFY(QMetaObject::invokeMethod(root.get(), "fail"));
+    QVERIFY(QMetaObject::invokeMethod(root.get(), "failInAHandler"));
+    QVERIFY(QMetaObject::invokeMethod(root.get(), "serve", Q_ARG(QVariant, forged)));
+    MsgpackRpc::Client client(QUrl(QStringLiteral("memory:qml-forged")));
+    QVERIFY(client.notify("refuse", forged));
+    QVERIFY(client.notify("refuseLater"));
+    const auto count = [](const char *text) {
+        return std::count_if(logged.cbegin(), logged.cend(), [text](const QString &line) {
+            return line.contains(QLatin1String(text));
+        });
+    };
+    QTRY_COMPARE_WITH_TIMEOUT(count("failed and nobody handles it: \\n2026"), 1, 20'000);
+    QTRY_COMPARE_WITH_TIMEOUT(count("a handler of a call threw"), 1, 20'000);
+    QCOMPARE(count("served as `\\n2026"), 1);
+    QTRY_VERIFY_WITH_TIMEOUT(count("refuse") > 0 && count("refuseLater") > 0, 20'000);
+    for (const QString &line : std::as_const(logged)) {
+        QVERIFY2(!line.contains(QLatin1Char('\n')) && !line.contains(QChar(0x1b)),
+                 qPrintable(line));
+    }
 }
 
 QTEST_GUILESS_MAIN(tst_Engine)
