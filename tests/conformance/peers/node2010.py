@@ -53,7 +53,11 @@ class Connection:
         if option != (0, 0):
             self.send([OPTION, *option])
             self.set_option(*option)
+
+    def start(self):
+        """Reads from now on, and answers."""
         threading.Thread(target=self.read, daemon=True).start()
+        return self
 
     def set_option(self, tx, rx):
         if tx & DEFLATE and not self.deflater:
@@ -184,13 +188,15 @@ class Node:
 
     def accept(self, listener):
         while True:
-            self.accepted.append(Connection(listener.accept()[0], self))
+            connection = Connection(listener.accept()[0], self)
+            self.accepted.append(connection)  # before anybody has an answer over it
+            connection.start()
 
     def connect(self, address, option=None):
         sock = socket.create_connection(address, timeout=20)
         sock.settimeout(None)
         return Connection(sock, self, self.option if option is None else option,
-                          self.address and packed(self.address))
+                          self.address and packed(self.address)).start()
 
     def who(self, connection):
         return connection.peer and '%s:%d' % unpacked(connection.peer)

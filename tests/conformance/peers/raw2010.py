@@ -52,7 +52,7 @@ class Checks:
         """A connection that is not as those of the node usually are."""
         sock = socket.create_connection(self.address, timeout=20)
         sock.settimeout(None)
-        return Connection(sock, node, **settings)
+        return Connection(sock, node, **settings).start()
 
     def run(self):
         failed = 0
