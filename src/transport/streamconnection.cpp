@@ -18,8 +18,6 @@ namespace {
 
 // The device gets no more at once than it may have to copy because the system does not take it.
 constexpr qsizetype WriteSlice = 256 * 1024;
-// A half-received message lives on while so much of it arrives within Limits::halfMessageTime.
-constexpr qsizetype PartialProgress = 64 * 1024;
 
 // A device of the user's; a child's streams are not.
 ForwardingDevice *forwardingDevice(QIODevice *device)
@@ -39,8 +37,8 @@ StreamConnection::StreamConnection(std::unique_ptr<QIODevice> device, Role role,
       m_socket(qobject_cast<QAbstractSocket *>(m_device.get())),
       m_forwarding(forwardingDevice(m_device.get())),
       m_incoming(limits, m_turn->blocks()),
-      m_halfMessageTime(limits.halfMessageTime),
       m_outgoing(queue),
+      m_halfMessage(limits.halfMessageTime, [this] { onHalfMessageTime(); }),
       m_role(role)
 {
     m_isUsers = m_forwarding != nullptr || isForeign(m_device.get());
@@ -229,8 +227,8 @@ void StreamConnection::processNow()
         flushNow(); // who has ended its direction may still read the answers
         return lost(deviceError());
     }
-    if (m_incoming.reader().partialSize() > 0)
-        watchPartial();
+    if (const qsizetype size = m_incoming.reader().partialSize(); size > 0)
+        m_halfMessage.watch(m_traffic.messagesReceived, size);
     flushNow();
 }
 
@@ -323,30 +321,18 @@ bool StreamConnection::handleOption(const Message &message)
     return true;
 }
 
-void StreamConnection::watchPartial()
-{
-    if (m_partialTimer && m_partialTimer->isActive())
-        return;
-    if (!m_partialTimer)
-        m_partialTimer = std::make_unique<Timer>([this] { onPartialTimeout(); });
-    m_partialMessage = m_traffic.messagesReceived;
-    m_partialAt = m_incoming.reader().partialSize();
-    m_partialTimer->start(m_halfMessageTime);
-}
-
-void StreamConnection::onPartialTimeout()
+void StreamConnection::onHalfMessageTime()
 {
     const Running running(this);
     const qsizetype size = m_incoming.reader().partialSize();
     if (m_handler == nullptr || size == 0)
         return;
-    if (m_isPaused || m_isHeld || m_partialMessage != m_traffic.messagesReceived
-        || size - m_partialAt >= PartialProgress)
-        return watchPartial();
+    if (m_isPaused || m_isHeld || m_halfMessage.goesOn(m_traffic.messagesReceived, size))
+        return m_halfMessage.watch(m_traffic.messagesReceived, size);
     closeFor(Error::LimitExceeded,
              QStringLiteral("half a message (%1 bytes), and too little more of it for %2 ms")
                      .arg(size)
-                     .arg(m_halfMessageTime.count()));
+                     .arg(m_halfMessage.time().count()));
 }
 
 void StreamConnection::setReadingPaused(bool paused)
@@ -362,8 +348,7 @@ void StreamConnection::setReadingPaused(bool paused)
         return;
     }
     // Something may have come meanwhile. What is half received has its whole time again: the pause was not the peer's.
-    if (m_partialTimer)
-        m_partialTimer->stop();
+    m_halfMessage.stop();
     continueLater();
 }
 
@@ -517,7 +502,7 @@ Error StreamConnection::deviceError() const
 
 void StreamConnection::endDevice()
 {
-    m_partialTimer.reset();
+    m_halfMessage.stop();
     m_endWatch.reset();
     m_device->disconnect(this);
     const bool isAllSent = m_outgoing.preparedBytes() == 0 && m_device->bytesToWrite() == 0;

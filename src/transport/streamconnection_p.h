@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "base/clock_p.h"
 #include "transport/connection_p.h"
+#include "transport/halfmessage_p.h"
 #include "transport/incoming_p.h"
 #include "transport/outgoing_p.h"
 
@@ -73,8 +73,7 @@ private:
     bool handle(Message &message);
     bool handleOption(const Message &message);
     bool handleMessages(class TurnBudget &budget);
-    void watchPartial();
-    void onPartialTimeout();
+    void onHalfMessageTime();
     qsizetype write(const char *data, qsizetype size);
     void flushNow();
     void flushFrom(qsizetype before);
@@ -89,12 +88,9 @@ private:
     QAbstractSocket *m_socket = nullptr; // the device, if it is one
     ForwardingDevice *m_forwarding = nullptr; // the device, if it stands for one of the user's
     Incoming m_incoming;
-    std::chrono::milliseconds m_halfMessageTime;
     Outgoing m_outgoing;
-    std::unique_ptr<Timer> m_partialTimer;
+    HalfMessage m_halfMessage;
     std::unique_ptr<EndWatch> m_endWatch; // of a pause
-    quint64 m_partialMessage = 0; // counts messages, to tell whether the partial one is the same
-    qsizetype m_partialAt = 0;
     Role m_role;
     TransportOption m_accepted = TransportOption::Deflate;
     bool m_isUsers = false; // slots of the user's may run in the functions of the device
