@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <MsgpackRpc/Client>
 #include <MsgpackRpc/PendingCall>
 
 #include <QtCore/QHash>
@@ -24,6 +25,13 @@ struct Tally
             ++failed[error.code()];
             ++perCall[number];
         });
+    }
+    /// Calls numbered from \a first on, to `add` and to `hang`, which never answers, in turn. Returns the next number.
+    int watchMany(QObject *context, MsgpackRpc::Client &client, int first, int calls)
+    {
+        for (int i = 0; i < calls; ++i)
+            watch(context, first + i, i % 2 == 0 ? client.call("add", i, 1) : client.call("hang"));
+        return first + calls;
     }
     int total() const
     {

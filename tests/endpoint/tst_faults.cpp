@@ -575,9 +575,7 @@ void tst_Faults::restartsUnderLoad()
         Tally tally;
         int calls = 0;
         for (int cycle = 0; cycle < Cycles; ++cycle) {
-            for (int i = 0; i < Calls; ++i, ++calls)
-                tally.watch(this, calls,
-                            i % 2 == 0 ? client.call("add", i, cycle) : client.call("hang"));
+            calls = tally.watchMany(this, client, calls, Calls);
             QTRY_COMPARE(client.bytesToWrite(), 0);
             peer->kill();
             for (int i = 0; i < Calls; ++i, ++calls) // the loss may be known by now, or not

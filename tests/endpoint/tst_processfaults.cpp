@@ -122,9 +122,7 @@ void tst_ProcessFaults::killedUnderLoad()
     for (int cycle = 0; cycle < Cycles; ++cycle) {
         const qint64 process = processOf(client);
         QVERIFY(process > 0);
-        for (int i = 0; i < Calls; ++i, ++calls)
-            tally.watch(this, calls,
-                        i % 2 == 0 ? client.call("add", i, cycle) : client.call("hang"));
+        calls = tally.watchMany(this, client, calls, Calls);
         QTRY_COMPARE(client.bytesToWrite(), 0);
         QCOMPARE(::kill(pid_t(process), SIGKILL), 0);
         for (int i = 0; i < Calls / 10; ++i, ++calls) // for it, or for the one after it
@@ -375,9 +373,7 @@ void tst_ProcessFaults::restartsUnderLoad()
     Tally tally;
     int calls = 0;
     for (int cycle = 0; cycle < Cycles; ++cycle) {
-        for (int i = 0; i < Calls; ++i, ++calls)
-            tally.watch(this, calls,
-                        i % 2 == 0 ? client.call("add", i, cycle) : client.call("hang"));
+        calls = tally.watchMany(this, client, calls, Calls);
         if (cycle % 2 == 0)
             client.notify("crash");
         else
